@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An engine that runs vCPUs.  All engines work on struct X86Cpu (target/x86/cpu.h) or synchronise to it.
+ * A leaf header: it names other layers' types by forward declaration only.
+ */
+#pragma once
+
+#include "util/base.h"
+
+struct Machine;
+struct X86Cpu;
+typedef struct Accel Accel;
+
+enum {
+    ACCEL_CAP_SOFT_CPU = 1 << 0, /* runs guest code in this process' own code: CPUID is ours */
+};
+
+typedef struct AccelOps {
+    const char *name; /* as in -accel NAME */
+    const char *desc;
+    unsigned caps;
+    /* Can it work on this host?  False with the reason (and, where there is one, the fix). */
+    bool (*probe)(GError **error);
+    /* opts: the text after -accel NAME, or NULL. */
+    Accel *(*create)(struct Machine *m, const char *opts, GError **error);
+    void (*destroy)(Accel *accel);
+    /* Attach to a CPU that has been reset; starts its thread, which waits until accel_resume(). */
+    bool (*vcpu_create)(Accel *accel, struct X86Cpu *cpu, GError **error);
+    /* Main thread, machine lock held.  pause returns when no vCPU runs guest code and X86Cpu is up to date. */
+    void (*pause)(Accel *accel);
+    void (*resume)(Accel *accel);
+    /* Any thread: the vCPU must look at its interrupts and requests soon. */
+    void (*kick)(Accel *accel, struct X86Cpu *cpu);
+    /* Statistics for `info accel`. */
+    void (*info)(Accel *accel, GString *out);
+} AccelOps;
+
+struct Accel {
+    const AccelOps *ops;
+    struct Machine *machine;
+};
+
+/* All accelerators built in, in order of preference. */
+const AccelOps *const *accel_all(size_t *count);
+const AccelOps *accel_find(const char *name);

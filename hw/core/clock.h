@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Virtual time and timers.  A machine has one Clock; it counts nanoseconds from 0 at power-on and stands still
+ * while the machine is paused.  A manual clock (tests) moves only by clock_advance().
+ */
+#pragma once
+
+#include "util/base.h"
+
+typedef struct Clock Clock;
+typedef struct Timer Timer;
+typedef void TimerFn(void *opaque);
+
+#define TIMER_OFF INT64_MAX
+
+struct Timer {
+    Clock *clock;
+    TimerFn *fn;
+    void *opaque;
+    int64_t deadline; /* ns of virtual time, TIMER_OFF when not armed; guarded by clock->lock */
+    Timer *next;      /* in the clock's list, sorted by deadline; guarded by clock->lock */
+};
+
+/* A clock driven by host CLOCK_MONOTONIC, stopped at 0 until clock_start(). */
+Clock *clock_new_host(void);
+/* A clock that moves only by clock_advance(). */
+Clock *clock_new_manual(void);
+void clock_free(Clock *clock);
+
+int64_t clock_now(Clock *clock); /* ns; lock-free, any thread */
+void clock_start(Clock *clock);
+void clock_stop(Clock *clock);
+bool clock_running(const Clock *clock);
+
+/* Manual clocks: move forward by ns, running every timer that falls due, in order, at its own deadline. */
+void clock_advance(Clock *clock, int64_t ns);
+
+/* The earliest deadline, or TIMER_OFF. */
+int64_t clock_deadline(Clock *clock);
+/* Run every timer due at clock_now().  The caller holds the machine lock; callbacks run under it. */
+void clock_run_timers(Clock *clock);
+/* fn is called, from any thread, when a deadline earlier than all others has been set. */
+void clock_set_notify(Clock *clock, void (*fn)(void *opaque), void *opaque);
+
+void timer_init(Timer *timer, Clock *clock, TimerFn *fn, void *opaque);
+/* Arm for an absolute virtual time (a past one fires at once from the loop); TIMER_OFF disarms.  Any thread. */
+void timer_set(Timer *timer, int64_t deadline);
+static inline void timer_cancel(Timer *timer)
+{
+    timer_set(timer, TIMER_OFF);
+}
+/* Disarm for good, before the memory that holds the timer goes away. */
+void timer_fini(Timer *timer);
+
+/* value * numerator / denominator with a 128-bit product, rounded down. For ns <-> ticks. */
+static inline uint64_t muldiv64(uint64_t value, uint64_t numerator, uint64_t denominator)
+{
+    return (uint64_t)((unsigned __int128)value * numerator / denominator);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A range of bytes that a board maps into an address space (memory or ports): RAM, ROM or callbacks.
+ * A region never knows its address.
+ */
+#pragma once
+
+#include "util/base.h"
+
+typedef struct RegionOps {
+    /*
+     * offset is inside the region and, with size, wholly inside it; size is 1, 2, 4 or 8 within min_size..max_size.
+     * Wider accesses are split by the core into max_size pieces, little endian, lowest first; narrower than
+     * min_size are done as one aligned min_size access with the bytes picked out (a write: no read-modify-write,
+     * the other bytes are zero).  Accesses that are not aligned to their size are split into bytes unless
+     * `unaligned`.  Called with the machine lock held unless `unlocked`.
+     */
+    uint64_t (*read)(void *opaque, uint64_t offset, unsigned size);
+    void (*write)(void *opaque, uint64_t offset, uint64_t value, unsigned size);
+    uint8_t min_size; /* 0 means 1 */
+    uint8_t max_size; /* 0 means 4 */
+    bool unaligned;
+    bool unlocked;
+} RegionOps;
+
+typedef enum RegionKind {
+    REGION_IO,  /* callbacks */
+    REGION_RAM, /* host memory, read-write, direct */
+    REGION_ROM, /* host memory, reads direct; writes are dropped, or go to ops->write if ops is set */
+} RegionKind;
+
+typedef struct Region {
+    const char *name;
+    RegionKind kind;
+    uint64_t size; /* bytes */
+    const RegionOps *ops;
+    void *opaque;
+    uint8_t *host; /* RAM and ROM: first byte, page aligned */
+} Region;
+
+static inline void region_init_io(Region *r, const char *name, uint64_t size, const RegionOps *ops, void *opaque)
+{
+    *r = (Region){.name = name, .kind = REGION_IO, .size = size, .ops = ops, .opaque = opaque};
+}
+
+/* One access with the size rules above applied; offset + size must lie in the region. */
+uint64_t region_read(const Region *r, uint64_t offset, unsigned size);
+void region_write(const Region *r, uint64_t offset, uint64_t value, unsigned size);

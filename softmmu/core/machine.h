@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A machine: the one object everything hangs off. */
+#pragma once
+
+#include "hw/core/device.h"
+#include "softmmu/core/exclusive.h"
+#include "softmmu/core/ram.h"
+#include "softmmu/core/runstate.h"
+#include "softmmu/core/space.h"
+#include "util/base.h"
+
+struct X86Cpu;
+struct Accel;
+
+typedef struct Machine {
+    AddressSpace *memory; /* guest physical, 52 bits wide (the A20 gate is applied by the CPU) */
+    AddressSpace *io;     /* ports, 16 bits wide */
+    Ram *ram;
+    Clock *clock;
+    MachineLock *lock;
+    RunControl *run;
+    DeviceEnv env;         /* given to every device; env.opaque is this machine */
+    GPtrArray *devices;    /* Device *, in creation order; owned */
+    struct X86Cpu **cpus;
+    unsigned num_cpus;
+    struct Accel *accel;
+    void *board;           /* the board's own struct */
+} Machine;
+
+/* Everything but CPUs, accelerator and devices.  ram_size: bytes, multiple of 4096. */
+Machine *machine_new(uint64_t ram_size, GError **error);
+/* vCPU threads must have ended. */
+void machine_free(Machine *m);
+
+/* Create, set "prop=value" pairs (NULL-terminated list: name, value, ..., NULL), realize, and own a device. */
+Device *machine_add_device(Machine *m, const char *type, const char *id, GError **error, ...) G_GNUC_NULL_TERMINATED;
+/* The first device with this id, or NULL. */
+Device *machine_find_device(const Machine *m, const char *id);
+/* Reset every device, in creation order.  Machine lock held, vCPUs stopped. */
+void machine_reset_devices(Machine *m);
