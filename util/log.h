@@ -35,6 +35,9 @@ void log_printf(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
 void log_close(void);
 
+/* A fault of this program, not of the guest: logged; builds for debugging (no optimisation, or ASan) stop there. */
+void host_bug(const char *format, ...) G_GNUC_PRINTF(1, 2);
+
 /* At most RATE_LIMIT_BURST messages in a second of host time; the number dropped is told with the next one. */
 #define RATE_LIMIT_BURST 10
 typedef struct RateLimit {
