@@ -203,6 +203,8 @@ struct Device {
     uint32_t epoch;       /* raised by each reset: a request with an older epoch is dropped when it completes */
     uint32_t depth;       /* handlers of this device on the stack: must never pass 1 */
     bool realized;
+    bool updating;     /* device_update() is on the stack: a wire fed back into the device */
+    bool update_again; /* such a wire changed something: update() runs once more */
     RateLimit limit; /* of guest_error() */
     uint8_t num_regions;
     Region regions[DEVICE_MAX_REGIONS];
@@ -221,14 +223,17 @@ void device_update(Device *dev);
 
 /* Connect output wire n of pin group `pin` (NULL: the first).  A wrong name is our bug: asserts. */
 void device_connect(Device *dev, const char *pin, unsigned n, Irq irq);
-/* The device's input wire n (its type has .input). */
+/* The device's input wire n (its type has .input); device_update() follows each change. */
 Irq device_input(Device *dev, unsigned n);
 
 /* Regions are created in realize and mapped by the board. */
 Region *device_region(Device *dev, unsigned n);
 /* A region served by the type's Reg rows.  `ports` chooses what unlisted offsets read as. */
 Region *device_region_init_regs(Device *dev, const char *name, uint64_t size, bool ports);
-/* A region with raw callbacks (opaque is the device); device_update() runs after each access. */
+/*
+ * A region with raw callbacks (opaque is the device); device_update() runs after each access.  With ops->unlocked the
+ * callbacks are called as they are: no update, no trace, no check for re-entry.
+ */
 Region *device_region_init_io(Device *dev, const char *name, uint64_t size, const RegionOps *ops);
 
 /* "type/id: message" to the log when -d guest_errors is on, at most 10 a second. */

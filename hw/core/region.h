@@ -36,6 +36,7 @@ typedef struct Region {
     const RegionOps *ops;
     void *opaque;
     uint8_t *host; /* RAM and ROM: first byte, page aligned */
+    bool traced;   /* the callbacks write the lines of -d mmio themselves, by register name */
 } Region;
 
 static inline void region_init_io(Region *r, const char *name, uint64_t size, const RegionOps *ops, void *opaque)
