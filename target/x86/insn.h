@@ -36,7 +36,7 @@ struct Insn {
     uint8_t asize;    /* log2 bytes of the address size: 1..3 */
     uint8_t reg, rm;  /* register numbers with REX bits; Z operands (register in opcode) are in rm */
     uint8_t reg8, rm8; /* the same as byte registers: byte offset into X86Cpu.r (AH is 1, SIL is 48) */
-    uint8_t base, index, scale; /* register numbers, REG_ZERO when absent, REG_RIP; scale 0..3 */
+    uint8_t base, index, scale; /* register numbers, REG_ZERO when absent, REG_IP; scale 0..3 */
     uint8_t seg;      /* segment of the memory operand, override applied (default DS, or SS for RSP/RBP bases) */
     uint8_t seg_override; /* SEG_* or 0xff */
     uint8_t vvvv, vl; /* VEX: register number; 0: 128, 1: 256, 2: 512 */
@@ -73,6 +73,7 @@ enum {
     A_X87 = 1 << 14, A_MMX = 1 << 15, A_SSE = 1 << 16, /* which state it needs */
     A_NO66 = 1 << 17,   /* 66 does not change the operand size (x87, MOVQ ...): osize stays 2, or 3 with REX.W */
     A_UNALIGNED = 1 << 18, /* 16-byte memory operand without alignment check */
+    A_OP66 = 1 << 19,   /* a PFX_66 row whose 66 is the operand size as well (MOVBE) */
 };
 
 typedef struct InsnRow {
