@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The list of engines, best first. */
+#include "accel/accel.h"
+
+#include <string.h>
+
+#include "accel/interp/interp.h"
+
+static const AccelOps *const all[] = {&interp_accel_ops};
+
+const AccelOps *const *accel_all(size_t *count)
+{
+    *count = ARRAY_LEN(all);
+    return all;
+}
+
+const AccelOps *accel_find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        if (strcmp(all[i]->name, name) == 0) {
+            return all[i];
+        }
+    }
+    return NULL;
+}

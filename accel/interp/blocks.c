@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The interpreter's decoded-block cache. */
+#include "accel/interp/interp.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "softmmu/core/machine.h"
+#include "target/x86/cpuid.h"
+#include "target/x86/disas.h"
+#include "target/x86/mem.h"
+
+BlockCache *block_cache_new(void)
+{
+    BlockCache *c = g_new0(BlockCache, 1);
+    c->arena = mmap(NULL, BLOCK_ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    g_assert(c->arena != MAP_FAILED);
+    return c;
+}
+
+void block_cache_free(BlockCache *c)
+{
+    if (c) {
+        munmap(c->arena, BLOCK_ARENA_SIZE);
+        g_free(c);
+    }
+}
+
+static void flush(BlockCache *c)
+{
+    memset(c->buckets, 0, sizeof(c->buckets));
+    memset(c->jump, 0, sizeof(c->jump));
+    c->used = 0;
+    c->flush = false;
+    c->flushes++;
+}
+
+static unsigned bucket_of(gpa_t phys, unsigned code_size)
+{
+    return (unsigned)((phys ^ phys >> 14 ^ (uint64_t)code_size << 11) & (BLOCK_BUCKETS - 1));
+}
+
+/*
+ * Announce that bytes [offset, offset + len) of a RAM page are about to be decoded: from now on writes there are
+ * seen.  A page that held no code may still be writable through some vCPU's TLB: all are stopped to take that away.
+ */
+static void watch_code(X86Cpu *cpu, RamPage *page, const uint8_t *host_page, unsigned offset, unsigned len)
+{
+    uint64_t mask = MASK64((offset + len - 1) >> 6, offset >> 6);
+    uint64_t old = __atomic_fetch_or(&page->code, mask, __ATOMIC_SEQ_CST);
+    if (old == 0) {
+        Machine *m = cpu->machine;
+        exclusive_begin(m->lock);
+        for (unsigned i = 0; i < m->num_cpus; i++) {
+            tlb_protect_page(m->cpus[i], host_page);
+        }
+        exclusive_end(m->lock);
+    }
+}
+
+static void log_block(X86Cpu *cpu, const Block *b, gva_t rip, const uint8_t *bytes)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_string_append_printf(text, "IN: cpu %u\n", cpu->index);
+    for (unsigned n = 0, at = 0; n < b->num; at += b->insns[n].len, n++) {
+        disas_append(text, bytes + at, b->insns[n].len, rip + at, cpu->code_size);
+    }
+    log_printf("%s\n", text->str);
+}
+
+/* Decode from offset in the page until a block end; 0 instructions when even the first does not fit in the page. */
+static void decode(X86Cpu *cpu, Block *b, const uint8_t *page, unsigned offset)
+{
+    unsigned at = offset;
+    b->num = 0;
+    while (b->num < BLOCK_MAX_INSNS) {
+        Insn *i = &b->insns[b->num];
+        DecodeStatus status = insn_decode(i, page + at, (unsigned)PAGE_SIZE - at, cpu->code_size, &cpu->features);
+        if (status == DECODE_SHORT) {
+            break;
+        }
+        b->num++;
+        at += i->len;
+        if (status != DECODE_OK || (insn_row(i)->attr & A_END) || at >= PAGE_SIZE) {
+            break;
+        }
+    }
+    b->bytes = (uint16_t)(at - offset);
+}
+
+static Block *build(InterpVcpu *v, const FetchEntry *f, unsigned offset)
+{
+    X86Cpu *cpu = v->cpu;
+    BlockCache *c = v->cache;
+    size_t most = sizeof(Block) + BLOCK_MAX_INSNS * sizeof(Insn);
+    if (c->used + most > BLOCK_ARENA_SIZE) {
+        flush(c);
+    }
+    Block *b = (Block *)(void *)(c->arena + c->used);
+    RamPage *page = ram_owns(cpu->machine->ram, f->host) ? ram_page(cpu->machine->ram, f->host) : NULL;
+    b->phys = f->phys + offset;
+    b->code_size = cpu->code_size;
+    b->page_gen = page ? &page->code_gen : &c->fixed_gen;
+    if (page) {
+        /* Watch first, decode afterwards: a write in between raises the generation.  The bytes are not known yet, so
+           the longest block possible is watched, then what was not used stays watched, which costs little. */
+        unsigned len = MIN((unsigned)PAGE_SIZE - offset, 64u);
+        watch_code(cpu, page, f->host, offset, len);
+        b->gen = __atomic_load_n(b->page_gen, __ATOMIC_SEQ_CST);
+        decode(cpu, b, f->host, offset);
+        while (b->bytes > len) {
+            len = b->bytes;
+            watch_code(cpu, page, f->host, offset, len);
+            b->gen = __atomic_load_n(b->page_gen, __ATOMIC_SEQ_CST);
+            decode(cpu, b, f->host, offset);
+        }
+    } else {
+        b->gen = *b->page_gen;
+        decode(cpu, b, f->host, offset);
+    }
+    if (b->num == 0) {
+        return NULL;
+    }
+    c->used += (sizeof(Block) + b->num * sizeof(Insn) + 15) & ~(size_t)15;
+    c->decoded += b->num;
+    Block **bucket = &c->buckets[bucket_of(b->phys, b->code_size)];
+    b->next = *bucket;
+    *bucket = b;
+    if (log_on(LOG_IN_ASM)) {
+        log_block(cpu, b, cpu->rip, f->host + offset);
+    }
+    return b;
+}
+
+static bool valid(const Block *b)
+{
+    return __atomic_load_n(b->page_gen, __ATOMIC_RELAXED) == b->gen;
+}
+
+static Block *find_in_bucket(BlockCache *c, gpa_t phys, unsigned code_size)
+{
+    Block **link = &c->buckets[bucket_of(phys, code_size)];
+    while (*link) {
+        Block *b = *link;
+        if (!valid(b)) {
+            *link = b->next; /* overwritten code: its memory comes back with the next flush */
+        } else if (b->phys == phys && b->code_size == code_size) {
+            return b;
+        } else {
+            link = &b->next;
+        }
+    }
+    return NULL;
+}
+
+Block *block_find(InterpVcpu *v)
+{
+    X86Cpu *cpu = v->cpu;
+    BlockCache *c = v->cache;
+    if (unlikely(c->flush)) {
+        flush(c);
+    }
+    gva_t lin = cpu->code64 ? cpu->rip : (uint32_t)(cpu->seg[SEG_CS].base + cpu->rip);
+    JumpEntry *j = &c->jump[(lin ^ lin >> 12) & (JUMP_CACHE_SIZE - 1)];
+    Block *b = j->block;
+    if (unlikely(!b || j->rip != lin || j->tlb_gen != cpu->tlb_gen || j->code_size != cpu->code_size ||
+                 j->cpl != cpu->cpl || !valid(b))) {
+        const FetchEntry *f = mmu_fetch(cpu, lin);
+        if (!f->host) {
+            return NULL;
+        }
+        unsigned offset = (unsigned)(lin & (PAGE_SIZE - 1));
+        b = find_in_bucket(c, f->phys + offset, cpu->code_size);
+        if (!b) {
+            b = build(v, f, offset);
+        }
+        if (!b) {
+            return NULL;
+        }
+        *j = (JumpEntry){.rip = lin, .tlb_gen = cpu->tlb_gen, .code_size = cpu->code_size, .cpl = cpu->cpl,
+                         .block = b};
+    }
+    if (unlikely(!cpu->code64 && cpu->rip + b->bytes - 1 > cpu->seg[SEG_CS].limit)) {
+        return NULL;
+    }
+    return b;
+}
+
+/* One byte of code at cs:rip + n, with the limit and page checks of a fetch. */
+static uint8_t fetch_byte(X86Cpu *cpu, unsigned n)
+{
+    uint64_t off = cpu->rip + n;
+    gva_t lin = off;
+    if (!cpu->code64) {
+        off = (uint32_t)off;
+        if (off > cpu->seg[SEG_CS].limit) {
+            cpu_raise_error(cpu, EXC_GP, 0);
+        }
+        lin = (uint32_t)(cpu->seg[SEG_CS].base + off);
+    }
+    const FetchEntry *f = mmu_fetch(cpu, lin);
+    unsigned offset = (unsigned)(lin & (PAGE_SIZE - 1));
+    return f->host ? f->host[offset] : (uint8_t)space_read(cpu->machine->memory, f->phys + offset, 1);
+}
+
+const Insn *block_step_insn(InterpVcpu *v)
+{
+    X86Cpu *cpu = v->cpu;
+    uint8_t bytes[16];
+    for (unsigned n = 1;; n++) {
+        /* Byte by byte: only bytes the instruction really has may fault. */
+        bytes[n - 1] = fetch_byte(cpu, n - 1);
+        if (insn_decode(&v->scratch, bytes, n, cpu->code_size, &cpu->features) != DECODE_SHORT || n == 15) {
+            break;
+        }
+    }
+    if (log_on(LOG_IN_ASM)) {
+        g_autoptr(GString) text = g_string_new(NULL);
+        disas_append(text, bytes, v->scratch.len, cpu->rip, cpu->code_size);
+        log_printf("STEP: cpu %u\n%s\n", cpu->index, text->str);
+    }
+    return &v->scratch;
+}

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The interpreter's run loop, events, HLT and threads. */
+#include "accel/interp/interp.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "softmmu/core/machine.h"
+#include "target/x86/debug.h"
+#include "target/x86/flags.h"
+#include "target/x86/mem.h"
+
+typedef struct InterpAccel {
+    Accel accel;
+    GPtrArray *vcpus; /* InterpVcpu * */
+} InterpAccel;
+
+/* ---- executing ---- */
+
+static void run_block(X86Cpu *cpu, const Block *b)
+{
+    const Insn *i = b->insns;
+    const Insn *end = i + b->num;
+    cpu->break_block = false;
+    do {
+        cpu->insn = i;
+        cpu->insn_rip = cpu->rip;
+        cpu->rip += i->len;
+        i->fn(cpu, i);
+        i++;
+    } while (i != end && !cpu->break_block);
+}
+
+/* Outside 64-bit code the instruction pointer is 32 bits wide. */
+static void execute_one(X86Cpu *cpu, const Insn *i)
+{
+    cpu->insn = i;
+    cpu->insn_rip = cpu->rip;
+    cpu->rip += i->len;
+    if (!cpu->code64) {
+        cpu->rip = (uint32_t)cpu->rip;
+    }
+    i->fn(cpu, i);
+}
+
+/* Instructions that enter a handler: their single-step trap depends on the TF they leave (it is mostly cleared). */
+static bool enters_handler(const Insn *i)
+{
+    switch (insn_row(i)->map) {
+    case MAP_1:
+        return i->opcode == 0xcc || i->opcode == 0xcd || i->opcode == 0xce || i->opcode == 0xf1;
+    case MAP_0F:
+        return i->opcode == 0x05;
+    default:
+        return false;
+    }
+}
+
+/*
+ * One instruction with everything that is rare: single step, breakpoints, RF, interrupt shadows.
+ * Order of events: SDM vol 3 table 6-2.
+ */
+static void step(InterpVcpu *v)
+{
+    X86Cpu *cpu = v->cpu;
+    uint8_t shadow = cpu->shadow;
+    bool tf = (cpu->eflags & FL_TF) != 0;
+    bool rf = (cpu->eflags & FL_RF) != 0;
+    cpu->insn_rip = cpu->rip;
+    if (debug_any_armed(cpu) && !rf && shadow != SHADOW_SS) {
+        gva_t lin = cpu->code64 ? cpu->rip : (uint32_t)(cpu->seg[SEG_CS].base + cpu->rip);
+        debug_check_exec(cpu, lin); /* raises */
+    }
+    Block *b = block_find(v);
+    const Insn *i = b ? b->insns : block_step_insn(v);
+    cpu->shadow = 0;
+    cpu->eflags &= ~(uint32_t)FL_RF; /* IRET and task switches set it again for the next instruction */
+    execute_one(cpu, i);
+    uint64_t db = cpu->pending_db;
+    if (tf && (!enters_handler(i) || (cpu->eflags & FL_TF))) {
+        db |= BIT64(14); /* DR6.BS */
+    }
+    /* MOV SS and POP SS hold debug traps back, with the interrupts, until after the next instruction. */
+    if (db && cpu->shadow != SHADOW_SS) {
+        cpu->pending_db = 0;
+        cpu->insn_rip = cpu->rip;
+        cpu_raise_db(cpu, db, true);
+    }
+}
+
+static bool must_step(const X86Cpu *cpu)
+{
+    return cpu->shadow || (cpu->eflags & (FL_TF | FL_RF)) || cpu->pending_db || debug_any_armed(cpu);
+}
+
+/* ---- events ---- */
+
+static void take_interrupt(X86Cpu *cpu)
+{
+    MachineLock *lock = cpu->machine->lock;
+    machine_lock(lock);
+    int vector = cpu->apic ? cpu->apic->ack(cpu->apic_opaque) : -1;
+    machine_unlock(lock);
+    if (vector >= 0) {
+        cpu->halted = false;
+        cpu_deliver(cpu, (unsigned)vector, INT_EXTERNAL, false, 0);
+    }
+}
+
+static void take_init(X86Cpu *cpu)
+{
+    cpu_lower_event(cpu, EVENT_INIT);
+    cpu_init_signal(cpu);
+    if (cpu->apic) {
+        machine_lock(cpu->machine->lock);
+        cpu->apic->init(cpu->apic_opaque);
+        machine_unlock(cpu->machine->lock);
+    }
+}
+
+/* Something could be delivered to a sleeping CPU. */
+static bool can_wake(const X86Cpu *cpu, uint32_t events)
+{
+    if (cpu->wait_sipi) {
+        return events & (EVENT_INIT | EVENT_SIPI | EVENT_STOP | EVENT_FLUSH);
+    }
+    if ((events & EVENT_INTR) && (cpu->eflags & FL_IF)) {
+        return true;
+    }
+    if ((events & EVENT_NMI) && !cpu->nmi_blocked) {
+        return true;
+    }
+    return events & (EVENT_INIT | EVENT_STOP | EVENT_FLUSH);
+}
+
+static void sleep_until_event(InterpVcpu *v)
+{
+    X86Cpu *cpu = v->cpu;
+    gate_leave(&v->gate);
+    g_mutex_lock(&v->mutex);
+    v->sleeping = true;
+    while (!can_wake(cpu, __atomic_load_n(&cpu->events, __ATOMIC_SEQ_CST)) && !v->stop && !v->quit) {
+        g_cond_wait(&v->cond, &v->mutex);
+    }
+    v->sleeping = false;
+    g_mutex_unlock(&v->mutex);
+    gate_enter(&v->gate);
+}
+
+/* Park while the accelerator is paused.  False when the thread must end. */
+static bool park(InterpVcpu *v)
+{
+    gate_leave(&v->gate);
+    g_mutex_lock(&v->mutex);
+    while (v->stop && !v->quit) {
+        v->paused = true;
+        g_cond_broadcast(&v->cond);
+        g_cond_wait(&v->cond, &v->mutex);
+    }
+    v->paused = false;
+    bool quit = v->quit;
+    g_mutex_unlock(&v->mutex);
+    if (!quit) {
+        gate_enter(&v->gate);
+    }
+    return !quit;
+}
+
+/* Serve what other threads asked for, highest priority first.  False when the thread must end. */
+static bool serve_events(InterpVcpu *v)
+{
+    X86Cpu *cpu = v->cpu;
+    __atomic_store_n(&cpu->attention, false, __ATOMIC_SEQ_CST);
+    if (exclusive_pending(cpu->machine->lock)) {
+        gate_leave(&v->gate);
+        gate_enter(&v->gate);
+    }
+    uint32_t events = __atomic_load_n(&cpu->events, __ATOMIC_SEQ_CST);
+    if (events & EVENT_STOP) {
+        cpu_lower_event(cpu, EVENT_STOP);
+        if (!park(v)) {
+            return false;
+        }
+        __atomic_store_n(&cpu->attention, true, __ATOMIC_SEQ_CST); /* look again at what else came */
+        return true;
+    }
+    if (events & EVENT_FLUSH) {
+        cpu_lower_event(cpu, EVENT_FLUSH);
+        tlb_flush_all(cpu);
+    }
+    if (events & EVENT_INIT) {
+        take_init(cpu);
+        __atomic_store_n(&cpu->attention, true, __ATOMIC_SEQ_CST);
+        return true;
+    }
+    if (events & EVENT_SIPI) {
+        cpu_lower_event(cpu, EVENT_SIPI);
+        if (cpu->wait_sipi) {
+            cpu_sipi(cpu, __atomic_load_n(&cpu->sipi_vector, __ATOMIC_SEQ_CST));
+        }
+    }
+    if (cpu->wait_sipi) {
+        return true;
+    }
+    if ((events & EVENT_NMI) && !cpu->nmi_blocked) {
+        cpu_lower_event(cpu, EVENT_NMI);
+        cpu->halted = false;
+        cpu->nmi_blocked = true;
+        cpu_deliver(cpu, EXC_NMI, INT_NMI, false, 0);
+        __atomic_store_n(&cpu->attention, true, __ATOMIC_SEQ_CST);
+        return true;
+    }
+    if ((events & EVENT_INTR) && (cpu->eflags & FL_IF)) {
+        take_interrupt(cpu);
+        /* Another may be pending, and the line's level is still to be looked at once IF is set again. */
+        __atomic_store_n(&cpu->attention, true, __ATOMIC_SEQ_CST);
+    }
+    return true;
+}
+
+static void triple_fault(X86Cpu *cpu)
+{
+    if (log_on(LOG_INT | LOG_CPU_RESET)) {
+        g_autoptr(GString) text = g_string_new(NULL);
+        cpu_dump(cpu, text);
+        log_printf("triple fault on cpu %u\n%s", cpu->index, text->str);
+    }
+    /* Shutdown state: nothing but a reset (or INIT) ends it. */
+    cpu->halted = true;
+    cpu->eflags &= ~(uint32_t)FL_IF;
+    cpu->nmi_blocked = true;
+    run_request_reset(cpu->machine->run, CAUSE_GUEST_PANIC);
+}
+
+static void run_loop(InterpVcpu *v)
+{
+    X86Cpu *cpu = v->cpu;
+    if (_setjmp(cpu->unwind) != 0) {
+        cpu->pending_db = 0;
+        if (!cpu_deliver_pending(cpu)) {
+            cpu->delivering = -1;
+            triple_fault(cpu);
+        }
+    }
+    for (;;) {
+        if (unlikely(__atomic_load_n(&cpu->attention, __ATOMIC_ACQUIRE)) && !cpu->shadow) {
+            if (!serve_events(v)) {
+                return;
+            }
+            continue;
+        }
+        if (unlikely(cpu->halted || cpu->wait_sipi)) {
+            cpu->shadow = 0;
+            sleep_until_event(v);
+            __atomic_store_n(&cpu->attention, true, __ATOMIC_SEQ_CST);
+            continue;
+        }
+        if (unlikely(must_step(cpu))) {
+            step(v);
+            continue;
+        }
+        Block *b = block_find(v);
+        if (likely(b)) {
+            run_block(cpu, b);
+        } else {
+            execute_one(cpu, block_step_insn(v));
+        }
+    }
+}
+
+/* ---- threads ---- */
+
+static void *vcpu_thread(void *opaque)
+{
+    InterpVcpu *v = opaque;
+    cpu_set_current(v->cpu);
+    gate_register(v->cpu->machine->lock, &v->gate);
+    gate_enter(&v->gate);
+    if (park(v)) {
+        run_loop(v);
+    }
+    gate_unregister(&v->gate);
+    g_mutex_lock(&v->mutex);
+    v->paused = true;
+    g_cond_broadcast(&v->cond);
+    g_mutex_unlock(&v->mutex);
+    return NULL;
+}
+
+static void wake(InterpVcpu *v)
+{
+    g_mutex_lock(&v->mutex);
+    if (v->sleeping) {
+        g_cond_broadcast(&v->cond);
+    }
+    g_mutex_unlock(&v->mutex);
+}
+
+static void interp_kick_cpu(X86Cpu *cpu)
+{
+    wake(cpu->engine);
+}
+
+static void gate_kick(void *opaque)
+{
+    (void)opaque; /* a sleeping vCPU is outside its gate already: the flag is enough */
+}
+
+static void map_changed(void *opaque)
+{
+    InterpAccel *a = opaque;
+    for (guint i = 0; i < a->vcpus->len; i++) {
+        InterpVcpu *v = g_ptr_array_index(a->vcpus, i);
+        tlb_flush_all(v->cpu);
+        v->cache->fixed_gen++;
+        v->cpu->break_block = true;
+    }
+}
+
+static bool interp_probe(GError **error)
+{
+    return true;
+}
+
+static Accel *interp_create(struct Machine *m, const char *opts, GError **error)
+{
+    if (opts && *opts) {
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "accelerator interp takes no options, got '%s'",
+                    opts);
+        return NULL;
+    }
+    if (!insn_table_init(error)) {
+        return NULL;
+    }
+    InterpAccel *a = g_new0(InterpAccel, 1);
+    a->accel = (Accel){.ops = &interp_accel_ops, .machine = m};
+    a->vcpus = g_ptr_array_new();
+    space_add_listener(m->memory, map_changed, a);
+    return &a->accel;
+}
+
+static bool interp_vcpu_create(Accel *accel, struct X86Cpu *cpu, GError **error)
+{
+    InterpAccel *a = container_of(accel, InterpAccel, accel);
+    InterpVcpu *v = g_new0(InterpVcpu, 1);
+    v->cpu = cpu;
+    v->cache = block_cache_new();
+    v->gate = (VcpuGate){.lock = accel->machine->lock, .kick_flag = &cpu->attention, .kick = gate_kick};
+    v->stop = true;
+    g_mutex_init(&v->mutex);
+    g_cond_init(&v->cond);
+    cpu->engine = v;
+    cpu->kick = interp_kick_cpu;
+    g_ptr_array_add(a->vcpus, v);
+    g_autofree char *name = g_strdup_printf("vcpu %u", cpu->index);
+    v->thread = g_thread_try_new(name, vcpu_thread, v, error);
+    return v->thread != NULL;
+}
+
+/* Ask, then wait with the machine lock released: a vCPU may be waiting for it in a device access. */
+static void interp_pause(Accel *accel)
+{
+    InterpAccel *a = container_of(accel, InterpAccel, accel);
+    for (guint i = 0; i < a->vcpus->len; i++) {
+        InterpVcpu *v = g_ptr_array_index(a->vcpus, i);
+        g_mutex_lock(&v->mutex);
+        v->stop = true;
+        g_cond_broadcast(&v->cond);
+        g_mutex_unlock(&v->mutex);
+        cpu_raise_event(v->cpu, EVENT_STOP);
+    }
+    machine_unlock(accel->machine->lock);
+    for (guint i = 0; i < a->vcpus->len; i++) {
+        InterpVcpu *v = g_ptr_array_index(a->vcpus, i);
+        g_mutex_lock(&v->mutex);
+        while (!v->paused) {
+            g_cond_wait(&v->cond, &v->mutex);
+        }
+        g_mutex_unlock(&v->mutex);
+    }
+    machine_lock(accel->machine->lock);
+}
+
+static void interp_resume(Accel *accel)
+{
+    InterpAccel *a = container_of(accel, InterpAccel, accel);
+    for (guint i = 0; i < a->vcpus->len; i++) {
+        InterpVcpu *v = g_ptr_array_index(a->vcpus, i);
+        g_mutex_lock(&v->mutex);
+        v->stop = false;
+        v->paused = false;
+        __atomic_store_n(&v->cpu->attention, true, __ATOMIC_SEQ_CST);
+        g_cond_broadcast(&v->cond);
+        g_mutex_unlock(&v->mutex);
+    }
+}
+
+static void interp_destroy(Accel *accel)
+{
+    InterpAccel *a = container_of(accel, InterpAccel, accel);
+    for (guint i = 0; i < a->vcpus->len; i++) {
+        InterpVcpu *v = g_ptr_array_index(a->vcpus, i);
+        g_mutex_lock(&v->mutex);
+        v->stop = v->quit = true;
+        g_cond_broadcast(&v->cond);
+        g_mutex_unlock(&v->mutex);
+        cpu_raise_event(v->cpu, EVENT_STOP);
+        if (v->thread) {
+            g_thread_join(v->thread);
+        }
+        v->cpu->engine = NULL;
+        v->cpu->kick = NULL;
+        block_cache_free(v->cache);
+        g_mutex_clear(&v->mutex);
+        g_cond_clear(&v->cond);
+        g_free(v);
+    }
+    g_ptr_array_free(a->vcpus, TRUE);
+    g_free(a);
+}
+
+static void interp_kick(Accel *accel, struct X86Cpu *cpu)
+{
+    __atomic_store_n(&cpu->attention, true, __ATOMIC_SEQ_CST);
+    interp_kick_cpu(cpu);
+}
+
+static void interp_info(Accel *accel, GString *out)
+{
+    InterpAccel *a = container_of(accel, InterpAccel, accel);
+    g_string_append(out, "accelerator: interp\n");
+    for (guint i = 0; i < a->vcpus->len; i++) {
+        const InterpVcpu *v = g_ptr_array_index(a->vcpus, i);
+        g_string_append_printf(out, "cpu %u: %" PRIu64 " instructions decoded, %" PRIu64 " cache flushes, %zu KiB in use\n",
+                               i, v->cache->decoded, v->cache->flushes, v->cache->used / 1024);
+    }
+}
+
+const AccelOps interp_accel_ops = {
+    .name = "interp",
+    .desc = "portable interpreter, the reference for all other engines",
+    .caps = ACCEL_CAP_SOFT_CPU,
+    .probe = interp_probe,
+    .create = interp_create,
+    .destroy = interp_destroy,
+    .vcpu_create = interp_vcpu_create,
+    .pause = interp_pause,
+    .resume = interp_resume,
+    .kick = interp_kick,
+    .info = interp_info,
+};

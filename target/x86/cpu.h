@@ -15,7 +15,7 @@ struct Insn;
 
 /* ---- registers ---- */
 
-enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15, REG_ZERO, REG_RIP, NUM_REGS };
+enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15, REG_ZERO, REG_IP, NUM_REGS };
 enum { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, NUM_SEGS };
 
 enum {
@@ -135,12 +135,20 @@ typedef struct TlbEntry {
     uint64_t meta; /* bit 0: filled, bit 1: global, bit 2: large page */
 } TlbEntry;
 
-enum { MEM_KERNEL, MEM_KERNEL_AC /* SMAP lifted by EFLAGS.AC */, MEM_USER, NUM_MEM_MODES };
+enum {
+    MEM_KERNEL,
+    MEM_KERNEL_AC, /* SMAP lifted by EFLAGS.AC */
+    MEM_USER,
+    MEM_USER_AC,   /* alignment checks on: never filled, so that every access takes the slow path */
+    NUM_MEM_MODES,
+};
 
 typedef struct FetchEntry {
-    uint64_t tag; /* linear page address with bit 0 set for CPL 3, or ~0 */
+    uint64_t tag;  /* linear page address with bit 0 set for CPL 3 */
     uint64_t phys; /* physical page address */
     const uint8_t *host; /* the page's bytes, NULL when it is not RAM or ROM */
+    uint32_t gen;  /* valid while equal to fetch_gen[global] */
+    bool global;
 } FetchEntry;
 #define FETCH_TLB_SIZE 512
 
@@ -222,11 +230,13 @@ struct X86Cpu {
     bool code64;        /* code_size == 2 */
     bool protected_mode; /* CR0.PE and not EFLAGS.VM */
 
+    uint64_t pending_db; /* DR6 bits of data breakpoints hit by the executing instruction */
     bool break_block;   /* set by a handler: leave the block after this instruction */
     uint8_t shadow;     /* interrupts inhibited for one instruction: SHADOW_STI, SHADOW_SS */
     bool nmi_blocked;   /* until IRET */
     bool halted;
     bool wait_sipi;     /* after INIT on an application processor */
+    uint8_t sipi_vector; /* of EVENT_SIPI; atomic */
     uint64_t insn_rip;  /* address of the executing instruction (fault RIP) */
     const struct Insn *insn; /* the executing instruction */
 
@@ -275,8 +285,11 @@ struct X86Cpu {
     uint32_t apic_id;
     const ApicOps *apic;
     void *apic_opaque;
+    void (*ferr)(void *opaque); /* FERR#: a waiting x87 instruction met an unmasked exception with CR0.NE clear; or NULL */
+    void *ferr_opaque;
     struct Machine *machine;
     void *engine;       /* the accelerator's own part */
+    void (*kick)(X86Cpu *cpu); /* set by the accelerator; any thread: look at `events` soon */
 
     jmp_buf unwind;     /* where cpu_raise() goes */
 
@@ -284,6 +297,8 @@ struct X86Cpu {
     FetchEntry fetch[FETCH_TLB_SIZE];
     uint16_t tlb_log[2][TLB_LOG]; /* [0] non-global, [1] global fills since the last flush: mode << 11 | index */
     uint16_t tlb_logged[2];
+    gva_t tlb_large_lo, tlb_large_hi; /* linear span of all large pages in the TLB, for INVLPG */
+    uint32_t fetch_gen[2];            /* [0] non-global, [1] global */
     uint64_t tlb_gen;   /* raised by each flush of any kind: engines drop what they derived from the TLB */
 };
 
@@ -310,8 +325,9 @@ void cpu_raise_event(X86Cpu *cpu, uint32_t events);
 /* Any thread: the level of the interrupt line. */
 void cpu_set_intr(X86Cpu *cpu, bool level);
 void cpu_lower_event(X86Cpu *cpu, uint32_t events);
-/* The accelerator's hook, called by cpu_raise_event(): make the thread look at `events` soon. */
-extern void (*cpu_kick_hook)(X86Cpu *cpu);
+/* The CPU whose instructions this thread is executing, or NULL (main thread, workers). */
+X86Cpu *cpu_current(void);
+void cpu_set_current(X86Cpu *cpu);
 
 /* ---- exceptions: exception.c ---- */
 

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The slow paths of guest memory: TLB misses, page crossing, MMIO, ROM, pages that hold code or are tracked,
+ * data breakpoints, alignment checks.
+ */
+#include "target/x86/mem.h"
+
+#include "softmmu/core/machine.h"
+#include "target/x86/debug.h"
+#include "target/x86/mmu.h"
+
+const uint64_t asize_mask[4] = {0, 0xffff, 0xffffffff, ~0ull};
+
+/* One page's part of an access, translated. */
+typedef struct Piece {
+    uint8_t *host; /* RAM or ROM, NULL for callbacks */
+    gpa_t phys;
+    bool ram;
+} Piece;
+
+static void raise_noncanonical(X86Cpu *cpu, unsigned seg)
+{
+    cpu_raise_error(cpu, seg == SEG_SS ? EXC_SS : EXC_GP, 0);
+}
+
+static void check_alignment(X86Cpu *cpu, gva_t lin, unsigned size)
+{
+    if (size <= 8 && (lin & (size - 1)) != 0) {
+        cpu_raise_error(cpu, EXC_AC, 0);
+    }
+}
+
+/* Translate the byte at lin (and what follows it in its page); raises #PF. Fills the TLB when that is allowed. */
+static void translate(X86Cpu *cpu, gva_t lin, Access access, unsigned mode, Piece *piece)
+{
+    Walk w;
+    uint32_t status = mmu_walk(cpu, lin, access, mode, true, &w);
+    if (unlikely(status != WALK_OK)) {
+        cpu_raise_pf(cpu, lin, status & ~WALK_FAULT);
+    }
+    FlatRange range;
+    piece->phys = w.phys;
+    piece->host = NULL;
+    piece->ram = false;
+    if (!space_lookup(cpu->machine->memory, w.phys, &range) || range.region->kind == REGION_IO) {
+        return;
+    }
+    piece->host = range.region->host + range.offset + (w.phys - range.start);
+    piece->ram = range.region->kind == REGION_RAM;
+    gpa_t page = w.phys & PAGE_MASK;
+    if (page < range.start || page + PAGE_SIZE > range.end) {
+        piece->host = NULL; /* the page is part something else: byte by byte through the address space */
+        return;
+    }
+    if (mode != MEM_USER_AC && !debug_page_watched(cpu, lin)) {
+        Walk check = w;
+        bool writable = piece->ram && w.dirty && (access == ACCESS_WRITE) &&
+                        !ram_page_watched(ram_page(cpu->machine->ram, piece->host));
+        tlb_fill(cpu, lin, mode, &check, piece->host, writable);
+    }
+}
+
+static uint64_t piece_read(X86Cpu *cpu, const Piece *p, unsigned size)
+{
+    uint64_t value = 0;
+    if (!p->host) {
+        return space_read(cpu->machine->memory, p->phys, size);
+    }
+    switch (size) { /* single host accesses: other vCPUs must never see half a value */
+    case 1:
+        return *p->host;
+    case 2:
+        memcpy(&value, p->host, 2);
+        return value;
+    case 4:
+        memcpy(&value, p->host, 4);
+        return value;
+    case 8:
+        memcpy(&value, p->host, 8);
+        return value;
+    default:
+        memcpy(&value, p->host, size);
+        return value;
+    }
+}
+
+static void piece_write(X86Cpu *cpu, const Piece *p, uint64_t value, unsigned size)
+{
+    if (!p->host || !p->ram) {
+        space_write(cpu->machine->memory, p->phys, value, size);
+        return;
+    }
+    switch (size) {
+    case 1:
+        *p->host = (uint8_t)value;
+        break;
+    case 2:
+        memcpy(p->host, &value, 2);
+        break;
+    case 4:
+        memcpy(p->host, &value, 4);
+        break;
+    case 8:
+        memcpy(p->host, &value, 8);
+        break;
+    default:
+        memcpy(p->host, &value, size);
+        break;
+    }
+    if (unlikely(ram_page_watched(ram_page(cpu->machine->ram, p->host))) &&
+        ram_written(cpu->machine->ram, p->host, size)) {
+        cpu->break_block = true; /* perhaps our own next instruction */
+    }
+}
+
+/* The linear address of the byte after the page that holds lin; wraps at 4 GiB outside 64-bit code. */
+static gva_t next_page(const X86Cpu *cpu, gva_t lin)
+{
+    gva_t next = (lin & PAGE_MASK) + PAGE_SIZE;
+    return cpu->long_mode ? next : next & 0xffffffffu;
+}
+
+/* Checks that come before translation; returns how many of the bytes lie in the first page. */
+static unsigned begin_access(X86Cpu *cpu, gva_t lin, unsigned size, unsigned seg, unsigned mode)
+{
+    if (unlikely(!mmu_canonical(cpu, lin) || !mmu_canonical(cpu, lin + size - 1))) {
+        raise_noncanonical(cpu, seg);
+    }
+    if (mode == MEM_USER_AC) {
+        check_alignment(cpu, lin, size);
+    }
+    unsigned left = (unsigned)(PAGE_SIZE - (lin & (PAGE_SIZE - 1)));
+    return MIN(left, size);
+}
+
+static uint64_t read_slow(X86Cpu *cpu, gva_t lin, unsigned size, unsigned seg, unsigned mode)
+{
+    Piece p[2];
+    unsigned first = begin_access(cpu, lin, size, seg, mode);
+    translate(cpu, lin, ACCESS_READ, mode, &p[0]);
+    if (first < size) {
+        translate(cpu, next_page(cpu, lin), ACCESS_READ, mode, &p[1]);
+    }
+    if (unlikely(debug_data_armed(cpu))) {
+        debug_check_data(cpu, lin, size, false);
+    }
+    uint64_t value = piece_read(cpu, &p[0], first);
+    if (first < size) {
+        value |= piece_read(cpu, &p[1], size - first) << (first * 8);
+    }
+    return value;
+}
+
+static void write_slow(X86Cpu *cpu, gva_t lin, uint64_t value, unsigned size, unsigned seg, unsigned mode)
+{
+    Piece p[2];
+    unsigned first = begin_access(cpu, lin, size, seg, mode);
+    translate(cpu, lin, ACCESS_WRITE, mode, &p[0]);
+    if (first < size) {
+        translate(cpu, next_page(cpu, lin), ACCESS_WRITE, mode, &p[1]);
+    }
+    if (unlikely(debug_data_armed(cpu))) {
+        debug_check_data(cpu, lin, size, true);
+    }
+    piece_write(cpu, &p[0], value, first);
+    if (first < size) {
+        piece_write(cpu, &p[1], value >> (first * 8), size - first);
+    }
+}
+
+static void probe(X86Cpu *cpu, gva_t lin, unsigned size, unsigned seg, unsigned mode, Access access)
+{
+    Piece p;
+    unsigned first = begin_access(cpu, lin, size, seg, mode == MEM_USER_AC && size > 8 ? MEM_USER : mode);
+    translate(cpu, lin, access, mode, &p);
+    if (first < size) {
+        translate(cpu, next_page(cpu, lin), access, mode, &p);
+    }
+}
+
+uint64_t lin_read_slow(X86Cpu *cpu, gva_t lin, unsigned size, unsigned seg)
+{
+    return read_slow(cpu, lin, size, seg, cpu->mem_mode);
+}
+
+void lin_write_slow(X86Cpu *cpu, gva_t lin, uint64_t value, unsigned size, unsigned seg)
+{
+    write_slow(cpu, lin, value, size, seg, cpu->mem_mode);
+}
+
+void mem_ref_slow(X86Cpu *cpu, MemRef *ref, unsigned size)
+{
+    ref->host = NULL;
+    probe(cpu, ref->lin, size, ref->seg, cpu->mem_mode, ACCESS_WRITE);
+    const TlbEntry *e = &cpu->tlb[cpu->mem_mode][(ref->lin >> 12) & (TLB_SIZE - 1)];
+    if (ref->lin - e->wtag <= 4096 - size) {
+        ref->host = (void *)(e->addend + ref->lin);
+    }
+}
+
+/* ---- blocks of bytes ---- */
+
+static uint8_t *direct(X86Cpu *cpu, gva_t lin, unsigned size, Access access)
+{
+    const TlbEntry *e = &cpu->tlb[cpu->mem_mode][(lin >> 12) & (TLB_SIZE - 1)];
+    uint64_t tag = access == ACCESS_WRITE ? e->wtag : e->rtag;
+    return likely(lin - tag <= 4096 - size) ? (uint8_t *)(e->addend + lin) : NULL;
+}
+
+void mem_read_bytes(X86Cpu *cpu, unsigned seg, gva_t off, void *buf, unsigned size)
+{
+    gva_t lin = seg_linear(cpu, seg, off, size, ACCESS_READ);
+    const uint8_t *host = direct(cpu, lin, size, ACCESS_READ);
+    if (likely(host)) {
+        memcpy(buf, host, size);
+        return;
+    }
+    probe(cpu, lin, size, seg, cpu->mem_mode, ACCESS_READ);
+    for (unsigned done = 0; done < size;) {
+        unsigned n = MIN(size - done, 8);
+        gva_t at = cpu->long_mode ? lin + done : (uint32_t)(lin + done);
+        uint64_t value = read_slow(cpu, at, n, seg, cpu->mem_mode == MEM_USER_AC ? MEM_USER : cpu->mem_mode);
+        memcpy((uint8_t *)buf + done, &value, n);
+        done += n;
+    }
+}
+
+void mem_write_bytes(X86Cpu *cpu, unsigned seg, gva_t off, const void *buf, unsigned size)
+{
+    gva_t lin = seg_linear(cpu, seg, off, size, ACCESS_WRITE);
+    uint8_t *host = direct(cpu, lin, size, ACCESS_WRITE);
+    if (likely(host)) {
+        memcpy(host, buf, size);
+        return;
+    }
+    probe(cpu, lin, size, seg, cpu->mem_mode, ACCESS_WRITE);
+    for (unsigned done = 0; done < size;) {
+        unsigned n = MIN(size - done, 8);
+        uint64_t value = 0;
+        memcpy(&value, (const uint8_t *)buf + done, n);
+        gva_t at = cpu->long_mode ? lin + done : (uint32_t)(lin + done);
+        write_slow(cpu, at, value, n, seg, cpu->mem_mode == MEM_USER_AC ? MEM_USER : cpu->mem_mode);
+        done += n;
+    }
+}
+
+void mem_probe(X86Cpu *cpu, unsigned seg, gva_t off, unsigned size, Access access)
+{
+    gva_t lin = seg_linear(cpu, seg, off, size, access);
+    if (!direct(cpu, lin, size, access)) {
+        probe(cpu, lin, size, seg, cpu->mem_mode, access);
+    }
+}
+
+/* ---- as CPL 0: implicit accesses obey SMAP whatever EFLAGS.AC says (SDM vol 3 section 4.6) ---- */
+
+static gva_t sys_wrap(const X86Cpu *cpu, gva_t lin)
+{
+    return cpu->long_mode ? lin : (uint32_t)lin;
+}
+
+uint64_t sys_read(X86Cpu *cpu, gva_t lin, unsigned size)
+{
+    lin = sys_wrap(cpu, lin);
+    const TlbEntry *e = &cpu->tlb[MEM_KERNEL][(lin >> 12) & (TLB_SIZE - 1)];
+    if (likely(lin - e->rtag <= 4096 - size)) {
+        uint64_t value = 0;
+        memcpy(&value, (const void *)(e->addend + lin), size);
+        return value;
+    }
+    return read_slow(cpu, lin, size, SEG_DS, MEM_KERNEL);
+}
+
+void sys_write(X86Cpu *cpu, gva_t lin, uint64_t value, unsigned size)
+{
+    lin = sys_wrap(cpu, lin);
+    const TlbEntry *e = &cpu->tlb[MEM_KERNEL][(lin >> 12) & (TLB_SIZE - 1)];
+    if (likely(lin - e->wtag <= 4096 - size)) {
+        memcpy((void *)(e->addend + lin), &value, size);
+        return;
+    }
+    write_slow(cpu, lin, value, size, SEG_DS, MEM_KERNEL);
+}
+
+void sys_probe(X86Cpu *cpu, gva_t lin, unsigned size, Access access)
+{
+    probe(cpu, sys_wrap(cpu, lin), size, SEG_DS, MEM_KERNEL, access);
+}
+
+void mem_exclusive_begin(X86Cpu *cpu)
+{
+    exclusive_begin(cpu->machine->lock);
+}
+
+void mem_exclusive_end(X86Cpu *cpu)
+{
+    exclusive_end(cpu->machine->lock);
+}
+
+/* ---- instruction fetch ---- */
+
+const FetchEntry *mmu_fetch(X86Cpu *cpu, gva_t lin)
+{
+    FetchEntry *f = &cpu->fetch[(lin >> 12) & (FETCH_TLB_SIZE - 1)];
+    uint64_t tag = (lin & PAGE_MASK) | (cpu->cpl == 3);
+    if (likely(f->tag == tag && f->gen == cpu->fetch_gen[f->global])) {
+        return f;
+    }
+    if (unlikely(!mmu_canonical(cpu, lin))) {
+        cpu_raise_error(cpu, EXC_GP, 0);
+    }
+    Walk w;
+    uint32_t status = mmu_walk(cpu, lin, ACCESS_EXEC, cpu->cpl == 3 ? MEM_USER : MEM_KERNEL, true, &w);
+    if (unlikely(status != WALK_OK)) {
+        cpu_raise_pf(cpu, lin, status & ~WALK_FAULT);
+    }
+    FlatRange range;
+    gpa_t page = w.phys & PAGE_MASK;
+    *f = (FetchEntry){.tag = tag, .phys = page, .global = w.global, .gen = cpu->fetch_gen[w.global]};
+    if (w.shift > 12) {
+        gva_t base = lin & PAGE_MASK;
+        cpu->tlb_large_lo = MIN(cpu->tlb_large_lo, base & ~(BIT64(w.shift) - 1));
+        cpu->tlb_large_hi = MAX(cpu->tlb_large_hi, base | (BIT64(w.shift) - 1));
+    }
+    if (space_lookup(cpu->machine->memory, page, &range) && range.region->kind != REGION_IO &&
+        page >= range.start && page + PAGE_SIZE <= range.end) {
+        f->host = range.region->host + range.offset + (page - range.start);
+    }
+    return f;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Page table walks: linear to physical with permissions, accessed and dirty bits. */
+#pragma once
+
+#include "target/x86/mem.h"
+
+typedef struct Walk {
+    gpa_t phys;       /* of the very address, A20 applied */
+    bool user, write; /* allowed by every level */
+    bool no_exec;
+    bool global;
+    bool dirty;       /* the leaf's D bit is set now */
+    uint8_t shift;    /* log2 of the page size */
+} Walk;
+
+enum { WALK_OK = 0, WALK_FAULT = 1u << 31 };
+
+/*
+ * Translate for an access in one of the MEM_* modes.  WALK_OK, or WALK_FAULT | #PF error code.  side_effects: set
+ * A and D bits as the MMU does.
+ */
+uint32_t mmu_walk(X86Cpu *cpu, gva_t lin, Access access, unsigned mode, bool side_effects, Walk *walk);
+
+/* Canonical form for the paging mode in force; always true outside long mode. */
+static inline bool mmu_canonical(const X86Cpu *cpu, gva_t lin)
+{
+    return !cpu->long_mode || (gva_t)((int64_t)(lin << 16) >> 16) == lin;
+}
+
+/* Drop every fetch translation; kinds as the data TLB. */
+void mmu_fetch_flush(X86Cpu *cpu, bool globals_too);
+
+/* Make direct access to the page of lin possible; host is the address of the byte at lin. */
+void tlb_fill(X86Cpu *cpu, gva_t lin, unsigned mode, const Walk *walk, uint8_t *host, bool writable);
