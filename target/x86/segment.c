@@ -107,7 +107,7 @@ static bool type_allows(const Segment *s, Access access)
 }
 
 /* SDM vol 3 section 5.3: an expand-down segment holds what lies above the limit. */
-static bool limit_allows(const Segment *s, gva_t off, unsigned size, bool real)
+bool seg_limit_allows(const Segment *s, gva_t off, unsigned size, bool real)
 {
     uint64_t last = off + size - 1;
     if (!real && (s->attr & (SEG_CODE | SEG_EXPAND_DOWN)) == SEG_EXPAND_DOWN) {
@@ -126,7 +126,7 @@ void seg_check_slow(X86Cpu *cpu, unsigned seg, gva_t off, unsigned size, Access 
         /* A null SS cannot be in use outside 64-bit mode, so what is left of this case is #GP for all. */
         cpu_raise_error(cpu, seg == SEG_SS && (s->attr & SEG_UNUSABLE) ? EXC_SS : EXC_GP, 0);
     }
-    if (!limit_allows(s, off, size, real)) {
+    if (!seg_limit_allows(s, off, size, real)) {
         cpu_raise_error(cpu, seg == SEG_SS ? EXC_SS : EXC_GP, 0);
     }
 }
@@ -139,9 +139,6 @@ void seg_load_cache(X86Cpu *cpu, unsigned seg, uint16_t sel, uint64_t base, uint
     s->limit = limit;
     s->attr = attr;
     seg_update(cpu, seg);
-    if (seg == SEG_SS && cpu->protected_mode) {
-        cpu->cpl = (uint8_t)attr_dpl(attr);
-    }
     if (seg == SEG_CS || seg == SEG_SS) {
         cpu_update_mode(cpu);
     }

@@ -87,7 +87,7 @@ void desc_change_type(X86Cpu *cpu, gva_t lin, uint8_t set, uint8_t clear);
 void seg_load(X86Cpu *cpu, unsigned seg, uint16_t sel);
 /* Real and virtual-8086 mode, CS too. */
 void seg_load_real(X86Cpu *cpu, unsigned seg, uint16_t sel);
-/* Set the hidden part without any check.  Loading SS sets CPL to its DPL in protected mode. */
+/* Set the hidden part without any check.  In protected mode the DPL of SS is the CPL. */
 void seg_load_cache(X86Cpu *cpu, unsigned seg, uint16_t sel, uint64_t base, uint32_t limit, uint32_t attr);
 void seg_load_desc(X86Cpu *cpu, unsigned seg, uint16_t sel, const Desc *d);
 void seg_load_null(X86Cpu *cpu, unsigned seg, uint16_t sel);
@@ -98,6 +98,8 @@ void seg_load_code(X86Cpu *cpu, uint16_t sel, const Desc *d, unsigned cpl);
  * not present.  Null selectors are bad.
  */
 void seg_need_stack(X86Cpu *cpu, uint16_t sel, unsigned cpl, Desc *d, unsigned vector, unsigned ext);
+/* Does the segment's limit admit size bytes at off?  Real mode knows no expand-down segments. */
+bool seg_limit_allows(const Segment *s, gva_t off, unsigned size, bool real);
 /* Recompute fast_r and fast_w. */
 void seg_update(X86Cpu *cpu, unsigned seg);
 /* Data segments a return to an outer ring must not leave behind (SDM vol 3 section 5.8.6). */
