@@ -40,6 +40,9 @@ void gate_leave(VcpuGate *gate);
 
 /* Atomic flag, cheap: some thread waits for this vCPU. */
 bool exclusive_pending(const MachineLock *lock);
-/* All other vCPUs are outside guest code until exclusive_end(). Nestable on one thread. */
+/*
+ * All other vCPUs are outside guest code until exclusive_end(). Nestable on one thread.  A thread that then has to
+ * wait for the machine lock may lose the section for that time: take the machine lock first where that matters.
+ */
 void exclusive_begin(MachineLock *lock);
 void exclusive_end(MachineLock *lock);

@@ -34,6 +34,8 @@ void machine_free(Machine *m);
 
 /* Create, set "prop=value" pairs (NULL-terminated list: name, value, ..., NULL), realize, and own a device. */
 Device *machine_add_device(Machine *m, const char *type, const char *id, GError **error, ...) G_GNUC_NULL_TERMINATED;
+/* Realize a device made by device_new() and own it.  On failure it is freed and NULL returned. */
+Device *machine_own_device(Machine *m, Device *dev, GError **error);
 /* The first device with this id, or NULL. */
 Device *machine_find_device(const Machine *m, const char *id);
 /* Reset every device, in creation order.  Machine lock held, vCPUs stopped. */
