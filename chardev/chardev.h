@@ -2,7 +2,7 @@
 /*
  * A byte stream to the host: stdio, pty, file, socket, pipe, null, and the mux that shares one between a serial
  * port and the monitor.  Everything runs on the main thread under the machine lock, but chardev_write() may be
- * called by a vCPU thread that holds the machine lock.
+ * called by a vCPU thread that holds the machine lock.  No call ever waits for the peer.  The program ignores SIGPIPE.
  */
 #pragma once
 
@@ -10,7 +10,13 @@
 
 typedef struct Chardev Chardev;
 
-typedef enum CharEvent { CHAR_OPENED, CHAR_CLOSED, CHAR_BREAK } CharEvent;
+typedef enum CharEvent {
+    CHAR_OPENED,    /* a peer is there; also sent by chardev_attach() when it already was */
+    CHAR_CLOSED,
+    CHAR_BREAK,
+    CHAR_FOCUS_IN,  /* mux: input now goes to this client */
+    CHAR_FOCUS_OUT,
+} CharEvent;
 
 /* The user of a stream: a serial port, a monitor. */
 typedef struct CharClient {
@@ -28,6 +34,10 @@ typedef struct CharClient {
  */
 Chardev *chardev_new_legacy(const char *text, const char *id, GError **error);
 Chardev *chardev_new(const char *optarg, GError **error);
+/* chardev_new_legacy() for the option that errors shall name: "-serial", "-monitor". */
+Chardev *chardev_new_for(const char *option, const char *text, const char *id, GError **error);
+/* One line a backend, for -chardev help. */
+void chardev_list_backends(GString *out);
 void chardev_free(Chardev *chr);
 const char *chardev_id(const Chardev *chr);
 /* What `info chardev` prints, for example "pty:/dev/pts/3". */
@@ -36,6 +46,12 @@ char *chardev_describe(const Chardev *chr);
 /* Take the stream; a mux takes several clients, any other one only.  False when it is in use.  client is copied. */
 bool chardev_attach(Chardev *chr, const CharClient *client, GError **error);
 void chardev_detach(Chardev *chr, void *opaque);
+bool chardev_in_use(const Chardev *chr);
+
+/*
+ * For a mux: the escape character (-echr) and what its x key does.  A stream without mux ignores it, with false.
+ */
+bool chardev_mux_setup(Chardev *chr, uint8_t escape, void (*quit)(void *opaque), void *opaque);
 
 /* Send: the number of bytes taken, which may be short when the peer is slow.  A closed peer takes and drops all. */
 size_t chardev_write(Chardev *chr, const uint8_t *buf, size_t len);
