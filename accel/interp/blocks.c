@@ -203,21 +203,19 @@ static uint8_t fetch_byte(X86Cpu *cpu, unsigned n)
     return f->host ? f->host[offset] : (uint8_t)space_read(cpu->machine->memory, f->phys + offset, 1);
 }
 
-const Insn *block_step_insn(InterpVcpu *v)
+void insn_fetch(X86Cpu *cpu, Insn *out)
 {
-    X86Cpu *cpu = v->cpu;
     uint8_t bytes[16];
     for (unsigned n = 1;; n++) {
         /* Byte by byte: only bytes the instruction really has may fault. */
         bytes[n - 1] = fetch_byte(cpu, n - 1);
-        if (insn_decode(&v->scratch, bytes, n, cpu->code_size, &cpu->features) != DECODE_SHORT || n == 15) {
+        if (insn_decode(out, bytes, n, cpu->code_size, &cpu->features) != DECODE_SHORT || n == 15) {
             break;
         }
     }
     if (log_on(LOG_IN_ASM)) {
         g_autoptr(GString) text = g_string_new(NULL);
-        disas_append(text, bytes, v->scratch.len, cpu->rip, cpu->code_size);
+        disas_append(text, bytes, out->len, cpu->rip, cpu->code_size);
         log_printf("STEP: cpu %u\n%s\n", cpu->index, text->str);
     }
-    return &v->scratch;
 }

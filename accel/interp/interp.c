@@ -31,18 +31,6 @@ static void run_block(X86Cpu *cpu, const Block *b)
     } while (i != end && !cpu->break_block);
 }
 
-/* Outside 64-bit code the instruction pointer is 32 bits wide. */
-static void execute_one(X86Cpu *cpu, const Insn *i)
-{
-    cpu->insn = i;
-    cpu->insn_rip = cpu->rip;
-    cpu->rip += i->len;
-    if (!cpu->code64) {
-        cpu->rip = (uint32_t)cpu->rip;
-    }
-    i->fn(cpu, i);
-}
-
 /* Instructions that enter a handler: their single-step trap depends on the TF they leave (it is mostly cleared). */
 static bool enters_handler(const Insn *i)
 {
@@ -72,10 +60,13 @@ static void step(InterpVcpu *v)
         debug_check_exec(cpu, lin); /* raises */
     }
     Block *b = block_find(v);
-    const Insn *i = b ? b->insns : block_step_insn(v);
+    const Insn *i = b ? b->insns : &v->scratch;
+    if (!b) {
+        insn_fetch(cpu, &v->scratch);
+    }
     cpu->shadow = 0;
     cpu->eflags &= ~(uint32_t)FL_RF; /* IRET and task switches set it again for the next instruction */
-    execute_one(cpu, i);
+    insn_execute(cpu, i);
     uint64_t db = cpu->pending_db;
     if (tf && (!enters_handler(i) || (cpu->eflags & FL_TF))) {
         db |= BIT64(14); /* DR6.BS */
@@ -263,7 +254,8 @@ static void run_loop(InterpVcpu *v)
         if (likely(b)) {
             run_block(cpu, b);
         } else {
-            execute_one(cpu, block_step_insn(v));
+            insn_fetch(cpu, &v->scratch);
+            insn_execute(cpu, &v->scratch);
         }
     }
 }

@@ -70,4 +70,15 @@ void block_cache_free(BlockCache *cache);
  */
 Block *block_find(InterpVcpu *v);
 /* Decode the one instruction at cs:rip from wherever it lies.  Raises what its fetch raises. */
-const Insn *block_step_insn(InterpVcpu *v);
+void insn_fetch(X86Cpu *cpu, Insn *out);
+
+static inline void insn_execute(X86Cpu *cpu, const Insn *i)
+{
+    cpu->insn = i;
+    cpu->insn_rip = cpu->rip;
+    cpu->rip += i->len;
+    if (!cpu->code64) { /* outside 64-bit code the instruction pointer is 32 bits wide */
+        cpu->rip = (uint32_t)cpu->rip;
+    }
+    i->fn(cpu, i);
+}

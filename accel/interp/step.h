@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One instruction at a time, for whoever borrows the interpreter: tests, and engines that cannot execute something. */
+#pragma once
+
+#include "target/x86/cpu.h"
+
+/*
+ * Execute the instruction at cs:rip on the calling thread, which owns the CPU.  True when it completed; false when it
+ * raised: cpu->exc says what, nothing was delivered, and rip is that of the instruction.  Neither interrupts nor
+ * debug traps are looked at.
+ */
+bool interp_step_one(X86Cpu *cpu);

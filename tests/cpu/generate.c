@@ -1,0 +1,592 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Makes random and edge-case cases out of the instruction table's rows. */
+#include "tests/cpu/silicon.h"
+
+#include <string.h>
+
+uint64_t rng_next(Rng *rng) /* xoroshiro128+ */
+{
+    uint64_t a = rng->s[0], b = rng->s[1], sum = a + b;
+    b ^= a;
+    rng->s[0] = (a << 24 | a >> 40) ^ b ^ b << 16;
+    rng->s[1] = b << 37 | b >> 27;
+    return sum;
+}
+
+void rng_seed(Rng *rng, uint64_t seed)
+{
+    for (int i = 0; i < 2; i++) { /* splitmix64 */
+        seed += 0x9e3779b97f4a7c15ull;
+        uint64_t z = seed;
+        z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+        z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+        rng->s[i] = z ^ z >> 31;
+    }
+}
+
+static uint64_t below(Rng *rng, uint64_t n)
+{
+    return rng_next(rng) % n;
+}
+
+static bool chance(Rng *rng, unsigned one_in)
+{
+    return below(rng, one_in) == 0;
+}
+
+/* ---- values ---- */
+
+static uint64_t edge_value(Rng *rng)
+{
+    static const uint64_t edges[] = {0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000,
+                                     0xffffffff, 0x7fffffffffffffffull, 0x8000000000000000ull, ~0ull, ~1ull, 31, 32, 33, 63,
+                                     64, 0x0f, 0x99, 0x9a};
+    switch (below(rng, 4)) {
+    case 0:
+        return edges[below(rng, ARRAY_LEN(edges))];
+    case 1: /* any magnitude, either sign */
+        return (rng_next(rng) >> below(rng, 64)) ^ (chance(rng, 2) ? ~0ull : 0);
+    case 2:
+        return edges[below(rng, ARRAY_LEN(edges))] + below(rng, 5) - 2;
+    default:
+        return rng_next(rng);
+    }
+}
+
+static uint32_t float_bits(Rng *rng)
+{
+    static const uint32_t edges[] = {0, 0x80000000, 1, 0x80000001, 0x007fffff, 0x00800000, 0x3f800000, 0xbf800000,
+                                     0x7f7fffff, 0xff7fffff, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc00000, 0x7f800001,
+                                     0x7fa12345, 0x4f000000, 0xcf000000, 0x5f000000, 0x3f000000, 0x3effffff, 0x4b000000};
+    switch (below(rng, 4)) {
+    case 0:
+        return edges[below(rng, ARRAY_LEN(edges))];
+    case 1:
+        return (uint32_t)((below(rng, 2) << 31) | ((100 + below(rng, 56)) << 23) | below(rng, 1 << 23));
+    case 2:
+        return (uint32_t)((below(rng, 2) << 31) | (below(rng, 6) << 23) | below(rng, 1 << 23));
+    default:
+        return (uint32_t)rng_next(rng);
+    }
+}
+
+static uint64_t double_bits(Rng *rng)
+{
+    static const uint64_t edges[] = {0, 0x8000000000000000ull, 1, 0x000fffffffffffffull, 0x0010000000000000ull,
+                                     0x3ff0000000000000ull, 0xbff0000000000000ull, 0x7fefffffffffffffull,
+                                     0x7ff0000000000000ull, 0xfff0000000000000ull, 0x7ff8000000000000ull,
+                                     0xfff8000000000000ull, 0x7ff0000000000001ull, 0x41e0000000000000ull,
+                                     0xc1e0000000200000ull, 0x43e0000000000000ull, 0xc3e0000000000000ull,
+                                     0x3fe0000000000000ull, 0x36a0000000000000ull, 0x47efffffe0000000ull};
+    switch (below(rng, 4)) {
+    case 0:
+        return edges[below(rng, ARRAY_LEN(edges))];
+    case 1:
+        return below(rng, 2) << 63 | (1000 + below(rng, 48)) << 52 | (rng_next(rng) >> 12);
+    case 2: /* around the edges of single precision, and tiny */
+        return below(rng, 2) << 63 | (chance(rng, 2) ? 0x368 + below(rng, 40) : below(rng, 4)) << 52 |
+               (rng_next(rng) >> 12 & ~0ull << below(rng, 50));
+    default:
+        return rng_next(rng);
+    }
+}
+
+static void extended_value(Rng *rng, uint64_t *mant, uint16_t *se)
+{
+    static const uint16_t exps[] = {0, 1, 2, 0x3ffe, 0x3fff, 0x4000, 0x401e, 0x403e, 0x403f, 0x7ffd, 0x7ffe, 0x7fff,
+                                    0x3bcd, 0x3c01, 0x43fe, 0x43ff, 0x3f6a, 0x3f81, 0x407e, 0x407f};
+    *se = exps[below(rng, ARRAY_LEN(exps))];
+    switch (below(rng, 4)) {
+    case 0:
+        *se = (uint16_t)(0x3fff - 40 + below(rng, 80));
+        break;
+    case 1:
+        *se = (uint16_t)rng_next(rng) & 0x7fff;
+        break;
+    default:
+        break;
+    }
+    *se |= (uint16_t)(below(rng, 2) << 15);
+    *mant = chance(rng, 3) ? edge_value(rng) << below(rng, 64) : rng_next(rng);
+    if (!chance(rng, 12)) { /* mostly well-formed */
+        *mant |= 1ull << 63;
+        if ((*se & 0x7fff) == 0 && chance(rng, 2)) {
+            *mant &= ~(1ull << 63);
+        }
+    }
+    if (chance(rng, 10)) {
+        *mant = 0;
+        *se &= 0x8000;
+    }
+}
+
+static void random_memory(Rng *rng, uint8_t *p, unsigned len)
+{
+    uint64_t mant;
+    uint16_t se;
+    for (unsigned i = 0; i < len; i += 16) {
+        uint64_t v[2];
+        switch (below(rng, 5)) {
+        case 0:
+            v[0] = edge_value(rng);
+            v[1] = edge_value(rng);
+            break;
+        case 1:
+            v[0] = double_bits(rng);
+            v[1] = double_bits(rng);
+            break;
+        case 2:
+            v[0] = float_bits(rng) | (uint64_t)float_bits(rng) << 32;
+            v[1] = float_bits(rng) | (uint64_t)float_bits(rng) << 32;
+            break;
+        case 3:
+            extended_value(rng, &mant, &se);
+            v[0] = mant;
+            v[1] = se | (rng_next(rng) & ~0xffffull);
+            break;
+        default:
+            v[0] = rng_next(rng);
+            v[1] = rng_next(rng);
+            break;
+        }
+        memcpy(p + i, v, MIN(16, len - i));
+    }
+}
+
+/* ---- floating-point state ---- */
+
+static void random_fx(Case *c, Rng *rng, uint32_t attr)
+{
+    FxImage *fx = &c->fx;
+    memset(fx, 0, sizeof(*fx));
+    fx->fcw = 0x37f;
+    fx->mxcsr = 0x1f80;
+    if (attr & (A_X87 | A_MMX)) {
+        fx->fcw = (uint16_t)(0x40 | below(rng, 4) << 10 | (chance(rng, 3) ? below(rng, 4) : 3) << 8);
+        fx->fcw |= chance(rng, 4) ? (uint16_t)below(rng, 64) : 0x3f;
+        fx->fsw = (uint16_t)(below(rng, 8) << 11 | (rng_next(rng) & 0x4700));
+        if (chance(rng, 4)) {
+            fx->fsw |= (uint16_t)below(rng, 128);
+        }
+        if (fx->fsw & ~fx->fcw & 0x3f) {
+            fx->fsw |= 0x8080; /* ES and B follow the unmasked flags */
+        }
+        fx->ftw = chance(rng, 3) ? (uint8_t)rng_next(rng) : 0xff;
+        for (int i = 0; i < 8; i++) {
+            extended_value(rng, &fx->st[i].mant, &fx->st[i].se);
+            if (attr & A_MMX) {
+                fx->st[i].mant = edge_value(rng) ^ (chance(rng, 2) ? rng_next(rng) : 0);
+            }
+        }
+    }
+    if (attr & A_SSE) {
+        fx->mxcsr = (uint32_t)(below(rng, 4) << 13 | (chance(rng, 4) ? below(rng, 64) : 0));
+        fx->mxcsr |= chance(rng, 6) ? (uint32_t)below(rng, 64) << 7 : 0x1f80;
+        fx->mxcsr |= chance(rng, 4) ? 1u << 6 : 0;
+        fx->mxcsr |= chance(rng, 4) ? 1u << 15 : 0;
+        for (int i = 0; i < 16; i++) {
+            random_memory(rng, (uint8_t *)fx->xmm[i], 16);
+        }
+    }
+}
+
+/* ---- addresses ---- */
+
+static uint64_t random_target(Rng *rng, unsigned size)
+{
+    unsigned align = chance(rng, 2) ? 16 : 1;
+    uint64_t off;
+    switch (below(rng, 8)) {
+    case 0: /* across the two pages */
+        off = 0x1000 - below(rng, size + 1);
+        break;
+    case 1: /* up to, or into, the absent page */
+        off = DATA_SIZE - below(rng, size * 2 + 1);
+        break;
+    case 2:
+        off = DATA_SIZE - size;
+        break;
+    default:
+        off = below(rng, DATA_SIZE - 160) & ~(uint64_t)(align - 1);
+        break;
+    }
+    return DATA_BASE + off;
+}
+
+static void add_memory(Case *c, Rng *rng, uint64_t target)
+{
+    if (c->num_mem >= ARRAY_LEN(c->mem)) {
+        return;
+    }
+    uint64_t base = target >= STACK_BASE ? STACK_BASE : DATA_BASE;
+    uint64_t size = target >= STACK_BASE ? STACK_SIZE : DATA_SIZE;
+    if (target < base || target >= base + size) {
+        return;
+    }
+    MemInit *m = &c->mem[c->num_mem++];
+    m->addr = (uint32_t)target;
+    m->len = (uint32_t)MIN(sizeof(m->bytes), base + size - target);
+    random_memory(rng, m->bytes, m->len);
+}
+
+/* ---- encodings ---- */
+
+typedef struct Encoder {
+    Case *c;
+    Rng *rng;
+    const InsnRow *row;
+    bool rexw, adsize, opsize;
+    uint8_t rex;
+    unsigned at;
+    int disp_at;      /* of a RIP-relative displacement, or -1 */
+    uint64_t target;  /* of the memory operand */
+    bool memory;
+} Encoder;
+
+static void put(Encoder *e, uint8_t byte)
+{
+    e->c->bytes[e->at++] = byte;
+}
+
+static void put_le(Encoder *e, uint64_t v, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        put(e, (uint8_t)(v >> (8 * i)));
+    }
+}
+
+/* Make base + (index << scale) + disp equal to the target by choosing the base register's value. */
+static void solve_base(Encoder *e, unsigned base, int index, unsigned scale, int64_t disp)
+{
+    uint64_t mask = e->c->code_size == 2 && !e->adsize ? ~0ull : 0xffffffffull;
+    uint64_t idx = index >= 0 ? e->c->r[index] << scale : 0;
+    uint64_t junk = mask == ~0ull || e->c->code_size != 2 ? 0 : rng_next(e->rng) << 32;
+    if (index == (int)base) {
+        /* base * (1 + 2^scale) + disp == target: only now and then solvable; let the address be what it is */
+        e->target = ((e->c->r[base] << scale) + e->c->r[base] + (uint64_t)disp) & mask;
+        return;
+    }
+    e->c->r[base] = ((e->target - idx - (uint64_t)disp) & mask) | junk;
+}
+
+static int64_t put_disp(Encoder *e, unsigned mod)
+{
+    int64_t disp = 0;
+    if (mod == 1) {
+        disp = (int8_t)rng_next(e->rng);
+        put_le(e, (uint64_t)disp, 1);
+    } else if (mod == 2) {
+        disp = chance(e->rng, 2) ? (int32_t)rng_next(e->rng) : (int32_t)(rng_next(e->rng) & 0xfff) - 0x800;
+        put_le(e, (uint64_t)disp, 4);
+    }
+    return disp;
+}
+
+static void put_memory_operand(Encoder *e, unsigned reg)
+{
+    Rng *rng = e->rng;
+    unsigned mod = (unsigned)below(rng, 3);
+    bool long64 = e->c->code_size == 2;
+    unsigned hi = e->rex & 1 ? 8 : 0;
+    switch (below(rng, 6)) {
+    case 0: /* absolute or RIP-relative: mod 0, rm 5 */
+        put(e, (uint8_t)(reg << 3 | 5));
+        e->disp_at = (int)e->at;
+        put_le(e, long64 ? 0 : e->target, 4);
+        if (!long64) {
+            e->disp_at = -1;
+        }
+        return;
+    case 1:
+    case 2: { /* SIB */
+        unsigned base = (unsigned)below(rng, 8), index = (unsigned)below(rng, 8), scale = (unsigned)below(rng, 4);
+        unsigned full_index = index | (e->rex & 2 ? 8 : 0);
+        put(e, (uint8_t)(mod << 6 | reg << 3 | 4));
+        put(e, (uint8_t)(scale << 6 | index << 3 | base));
+        if (mod == 0 && base == 5) { /* no base: disp32 */
+            int has_index = full_index != 4;
+            uint64_t disp = e->target;
+            if (has_index) {
+                disp = e->target - (e->c->r[full_index] << scale);
+                if (long64 && (uint64_t)(int64_t)(int32_t)disp != disp) { /* a small index makes it fit */
+                    e->c->r[full_index] = below(rng, 256);
+                    disp = e->target - (e->c->r[full_index] << scale);
+                }
+            }
+            put_le(e, disp, 4);
+            return;
+        }
+        int64_t disp = put_disp(e, mod);
+        solve_base(e, base | hi, full_index == 4 ? -1 : (int)full_index, scale, disp);
+        return;
+    }
+    default: {
+        unsigned base = (unsigned)below(rng, 8);
+        if (base == 4 || (mod == 0 && base == 5)) {
+            base = 3;
+        }
+        put(e, (uint8_t)(mod << 6 | reg << 3 | base));
+        int64_t disp = put_disp(e, mod);
+        solve_base(e, base | hi, -1, 0, disp);
+        return;
+    }
+    }
+}
+
+static bool operand_is(const char *operands, const char *what)
+{
+    size_t n = strlen(what);
+    for (const char *p = operands; *p; p += strcspn(p, ","), p += *p == ',') {
+        if (strncmp(p, what, n) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_method(const char *operands, char method)
+{
+    for (const char *p = operands; *p; p += strcspn(p, ","), p += *p == ',') {
+        if (*p == method && p[1] >= 'a' && p[1] <= 'z') {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool row_runs_in_user_mode(const InsnRow *row)
+{
+    return !(row->attr & (A_SYS | A_IO | A_PRIV));
+}
+
+static void put_prefixes(Encoder *e)
+{
+    const InsnRow *row = e->row;
+    Rng *rng = e->rng;
+    bool long64 = e->c->code_size == 2;
+    if (chance(rng, 12) && long64) {
+        static const uint8_t segs[] = {0x2e, 0x36, 0x3e, 0x26, 0x65};
+        put(e, segs[below(rng, 5)]);
+    }
+    if (chance(rng, 12)) {
+        e->adsize = long64; /* 16-bit addresses only reach memory that is not there */
+        if (long64) {
+            put(e, 0x67);
+        }
+    }
+    if (row->prefix == PFX_66) {
+        put(e, 0x66);
+    } else if (row->prefix == PFX_ANY && !(row->attr & A_BYTE) && chance(rng, 3)) {
+        e->opsize = true;
+        put(e, 0x66);
+    }
+    if (row->attr & A_REP) {
+        if (!chance(rng, 3)) {
+            put(e, chance(rng, 2) ? 0xf3 : 0xf2);
+        }
+    } else if (row->prefix == PFX_F3) {
+        put(e, 0xf3);
+    } else if (row->prefix == PFX_F2) {
+        put(e, 0xf2);
+    }
+    if ((row->attr & A_LOCK) && e->memory && chance(rng, 4)) {
+        put(e, 0xf0);
+    } else if (chance(rng, 400)) {
+        put(e, 0xf0); /* illegal: #UD */
+    }
+    if (!long64) {
+        return;
+    }
+    e->rexw = row->w == 1 || (row->w == ANY && chance(rng, 3));
+    if (e->rexw || chance(rng, 2)) {
+        e->rex = (uint8_t)(0x40 | (e->rexw ? 8 : 0) | (chance(rng, 2) ? below(rng, 8) : 0));
+        put(e, e->rex);
+    }
+}
+
+static void put_opcode(Encoder *e)
+{
+    static const uint8_t escapes[][2] = {[MAP_0F] = {0x0f, 0}, [MAP_0F38] = {0x0f, 0x38}, [MAP_0F3A] = {0x0f, 0x3a}};
+    if (e->row->map != MAP_1) {
+        put(e, escapes[e->row->map][0]);
+        if (escapes[e->row->map][1]) {
+            put(e, escapes[e->row->map][1]);
+        }
+    }
+    uint8_t op = e->row->opcode;
+    if (e->row->attr & A_PLUSR) {
+        op |= (uint8_t)below(e->rng, 8);
+    } else if (e->row->attr & A_CC) {
+        op |= (uint8_t)below(e->rng, 16);
+    }
+    put(e, op);
+}
+
+static void put_modrm(Encoder *e)
+{
+    const InsnRow *row = e->row;
+    unsigned reg = row->reg == ANY ? (unsigned)below(e->rng, 8) : (unsigned)row->reg;
+    if (row->mod == MOD_NONE) {
+        return;
+    }
+    if (e->memory) {
+        put_memory_operand(e, reg);
+    } else {
+        unsigned rm = row->rm == ANY ? (unsigned)below(e->rng, 8) : (unsigned)row->rm;
+        put(e, (uint8_t)(0xc0 | reg << 3 | rm));
+    }
+}
+
+static unsigned operand_bytes(const Encoder *e)
+{
+    if (e->row->attr & A_BYTE) {
+        return 1;
+    }
+    if (e->opsize) {
+        return 2;
+    }
+    return e->rexw ? 8 : 4;
+}
+
+/* Far enough not to land in the branch itself or in the way out behind it. */
+static uint64_t branch_distance(Rng *rng, unsigned most)
+{
+    uint64_t d = 24 + below(rng, most - 24);
+    return chance(rng, 2) ? d : 0 - d;
+}
+
+static void put_immediates(Encoder *e)
+{
+    for (const char *p = e->row->operands; *p; p += strcspn(p, ","), p += *p == ',') {
+        unsigned size = operand_bytes(e);
+        unsigned z = MIN(size, 4);
+        if ((e->row->attr & (A_D64 | A_F64)) && !e->opsize) {
+            z = 4;
+        }
+        if (!strncmp(p, "Ib", 2) || !strncmp(p, "sIb", 3)) {
+            put_le(e, chance(e->rng, 2) ? edge_value(e->rng) : rng_next(e->rng), 1);
+        } else if (!strncmp(p, "Iw", 2)) {
+            put_le(e, edge_value(e->rng), 2);
+        } else if (!strncmp(p, "Iz", 2)) {
+            put_le(e, edge_value(e->rng), z);
+        } else if (!strncmp(p, "Iv", 2)) {
+            put_le(e, edge_value(e->rng), size);
+        } else if (!strncmp(p, "Jb", 2)) {
+            put_le(e, branch_distance(e->rng, 112), 1);
+        } else if (!strncmp(p, "Jz", 2)) {
+            put_le(e, branch_distance(e->rng, 0x200), e->opsize ? 2 : 4);
+        } else if (*p == 'O') {
+            bool wide = e->c->code_size == 2 && !e->adsize;
+            put_le(e, e->target, wide ? 8 : 4);
+        }
+    }
+}
+
+/* Registers that an instruction uses without naming them in its encoding get useful values. */
+static void implicit_registers(Case *c, const InsnRow *row, Rng *rng)
+{
+    const char *ops = row->operands;
+    if (has_method(ops, 'X') || !strncmp(row->name, "lods", 4) || !strncmp(row->name, "movs", 4) ||
+        !strncmp(row->name, "cmps", 4)) {
+        c->r[RSI] = random_target(rng, 8);
+        add_memory(c, rng, c->r[RSI]);
+    }
+    if (has_method(ops, 'Y') || operand_is(row->name, "maskmov")) {
+        c->r[RDI] = random_target(rng, 8);
+        if (chance(rng, 4)) {
+            c->r[RDI] = c->r[RSI] + below(rng, 17) - 8; /* overlap */
+        }
+        add_memory(c, rng, c->r[RDI]);
+    }
+    if (row->attr & A_REP) {
+        c->r[RCX] = chance(rng, 6) ? below(rng, 200) : below(rng, 12);
+    }
+    if (!strncmp(row->name, "xlat", 4)) {
+        c->r[RBX] = random_target(rng, 1) - (c->r[RAX] & 0xff);
+    }
+    if (!strncmp(row->name, "bt", 2) && has_method(ops, 'G')) {
+        for (int i = 0; i < 16; i++) { /* bit offsets that mostly stay near the operand */
+            if (!chance(rng, 4)) {
+                c->r[i] = below(rng, 1024) - (chance(rng, 2) ? 512 : 0);
+            }
+        }
+    }
+    if (!strncmp(row->name, "cmpxchg", 7) && chance(rng, 2) && c->num_mem) {
+        memcpy(&c->r[RAX], c->mem[0].bytes, 8);
+        if (c->mem[0].len >= 16) {
+            memcpy(&c->r[RDX], c->mem[0].bytes + (strstr(row->name, "16") ? 8 : 4), 8);
+        }
+    }
+    if (!strncmp(row->name, "div", 3) || !strncmp(row->name, "idiv", 4)) {
+        if (!chance(rng, 4)) { /* a quotient that fits */
+            c->r[RDX] = chance(rng, 2) ? 0 : (uint64_t)((int64_t)c->r[RAX] >> 63);
+        }
+    }
+    if (!strncmp(row->name, "leave", 5) || !strncmp(row->name, "enter", 5)) {
+        c->r[RBP] = STACK_BASE + 0x100 + below(rng, 0xe00);
+    }
+}
+
+static void random_registers(Case *c, Rng *rng)
+{
+    for (int i = 0; i < 16; i++) {
+        c->r[i] = edge_value(rng);
+        if (c->code_size == 1) {
+            c->r[i] &= i < 8 ? 0xffffffffu : ~0ull;
+        }
+    }
+    c->r[RSP] = STACK_BASE + (chance(rng, 10) ? below(rng, STACK_SIZE + 64) - 32 : 0x200 + (below(rng, 0xc00) & ~7ull));
+    c->flags = 0x202 | ((uint32_t)rng_next(rng) & FL_OSZAPC) | (chance(rng, 4) ? FL_DF : 0);
+}
+
+/* RIP-relative displacements are known when the length is. */
+static void fix_rip_relative(Encoder *e)
+{
+    if (e->disp_at < 0) {
+        return;
+    }
+    uint32_t d = (uint32_t)(e->target - (e->c->ip + e->at));
+    memcpy(&e->c->bytes[e->disp_at], &d, 4);
+}
+
+static uint32_t choose_ip(Rng *rng, unsigned len)
+{
+    switch (below(rng, 16)) {
+    case 0: /* across the two code pages */
+        return (uint32_t)(CODE_BASE + 0x1000 - below(rng, len + 1));
+    default:
+        return (uint32_t)(CODE_BASE + 0x400 + below(rng, 0x800));
+    }
+}
+
+bool case_generate(Case *c, unsigned row_index, Rng *rng)
+{
+    const InsnRow *row = &insn_rows[row_index];
+    if (!row_runs_in_user_mode(row) || row->map >= MAP_VEX_0F) {
+        return false;
+    }
+    memset(c, 0, offsetof(Case, mem));
+    c->row = (uint16_t)row_index;
+    c->code_size = row->modes == MODE_64 ? 2 : row->modes == MODE_16_32 ? 1 : chance(rng, 6) ? 1 : 2;
+    random_registers(c, rng);
+    random_fx(c, rng, row->attr);
+    Encoder e = {.c = c, .rng = rng, .row = row, .disp_at = -1};
+    e.memory = row->mod == MOD_MEM || (row->mod == MOD_ANY && chance(rng, 2));
+    e.target = random_target(rng, row->attr & A_SSE ? 16 : 8);
+    put_prefixes(&e);
+    put_opcode(&e);
+    put_modrm(&e);
+    put_immediates(&e);
+    if (e.at > 15) {
+        return case_generate(c, row_index, rng);
+    }
+    c->len = (uint8_t)e.at;
+    c->ip = choose_ip(rng, c->len);
+    fix_rip_relative(&e);
+    if (e.memory || has_method(row->operands, 'O')) {
+        add_memory(c, rng, e.target);
+    }
+    implicit_registers(c, row, rng);
+    add_memory(c, rng, c->r[RSP] & ~7ull);
+    return true;
+}
