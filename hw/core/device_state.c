@@ -160,12 +160,12 @@ static bool load_fields(Device *scratch, Reader *r, GError **error)
     char name[256];
     g_autofree bool *seen = g_new0(bool, type->num_fields + 1);
     uint64_t count = get_uint(r, 4);
-    for (uint64_t i = 0; i < count; i++) {
+    for (uint64_t i = 0; i < count && !r->bad; i++) {
         get_name(r, name);
         uint64_t size = get_uint(r, 4), elements = get_uint(r, 4);
         int n = find_field(type, name);
         if (r->bad) {
-            return refuse(scratch, error, "it is cut off");
+            break;
         }
         if (n < 0 || seen[n]) {
             return refuse(scratch, error, "%s field '%s'", n < 0 ? "there is no" : "it has twice the", name);
@@ -178,6 +178,9 @@ static bool load_fields(Device *scratch, Reader *r, GError **error)
         if (!load_field(scratch, f, r, error)) {
             return false;
         }
+    }
+    if (r->bad) {
+        return refuse(scratch, error, "it is cut off");
     }
     return r->left == 0 || refuse(scratch, error, "%zu bytes too many", r->left);
 }
