@@ -40,9 +40,6 @@ static bool compare(X87 *f, Float80 src, bool quiet, uint8_t source_flags)
     FloatEnv e = fpu_env(f);
     e.flags = source_flags;
     int answer = f80_compare(fpu_get(f, 0), src, quiet, &e);
-    if (e.flags & FX_INVALID) {
-        e.flags &= (uint8_t)~FX_DENORMAL;
-    }
     set_compare(f, answer);
     return fpu_post(f, &e);
 }
@@ -90,7 +87,7 @@ static void arith_m32(X86Cpu *cpu, const Insn *i)
     x87_check(cpu);
     uint32_t v = mem_read32(cpu, i->seg, insn_ea(cpu, i));
     FloatEnv e = fpu_env(&cpu->fpu);
-    from_memory(cpu, i, f80_from_f32(v, &e), &e);
+    from_memory(cpu, i, f80_operand_f32(v, &e), &e);
 }
 
 static void arith_m64(X86Cpu *cpu, const Insn *i)
@@ -98,7 +95,7 @@ static void arith_m64(X86Cpu *cpu, const Insn *i)
     x87_check(cpu);
     uint64_t v = mem_read64(cpu, i->seg, insn_ea(cpu, i));
     FloatEnv e = fpu_env(&cpu->fpu);
-    from_memory(cpu, i, f80_from_f64(v, &e), &e);
+    from_memory(cpu, i, f80_operand_f64(v, &e), &e);
 }
 
 static void arith_i16(X86Cpu *cpu, const Insn *i)
@@ -206,7 +203,9 @@ static void compare_to_flags(X86Cpu *cpu, const Insn *i, bool quiet, bool pop)
     } else {
         FloatEnv e = fpu_env(f);
         answer = f80_compare(fpu_get(f, 0), fpu_get(f, src), quiet, &e);
+        unsigned c1 = f->sw & FSW_C1;
         done = fpu_post(f, &e);
+        f->sw |= c1; /* QUIRK: FCOMI leaves C1 alone on Zen 4, FCOM clears it */
     }
     flags_set(cpu, bits[answer + 1]);
     if (done && pop) {
@@ -268,7 +267,6 @@ static void fcmov(X86Cpu *cpu, const Insn *i)
         }
         return;
     }
-    f->sw &= (uint16_t)~FSW_C1;
     if (flags_condition(cpu, condition[i->modrm >> 3 & 3] | (i->opcode & 1))) {
         fpu_set(f, 0, fpu_get(f, src));
     }

@@ -53,6 +53,11 @@ static void remainder_step(X86Cpu *cpu, const Insn *i, bool nearest)
     if (!fpu_post(f, &e)) {
         return;
     }
+    bool no_quotient = f80_class(result) >= F80_QNAN;
+    if (no_quotient) {
+        fpu_set(f, 0, result);
+        return; /* C0 and C3 stay */
+    }
     f->sw &= (uint16_t)~(FSW_C0 | FSW_C3);
     f->sw |= (quotient & 2 ? FSW_C3 : 0) | (quotient & 4 ? FSW_C0 : 0) | (partial ? FSW_C2 : 0);
     fpu_set(f, 0, result);

@@ -348,6 +348,18 @@ static void fstp_sti(X86Cpu *cpu, const Insn *i)
     copy_to_sti(cpu, i, true);
 }
 
+/* QUIRK: the alias D9 /3 pops an empty register without a fault and without a copy. */
+static void fstp1_sti(X86Cpu *cpu, const Insn *i)
+{
+    if (fpu_empty(&cpu->fpu, 0)) {
+        X87 *f = x87_begin(cpu, i);
+        f->sw &= (uint16_t)~FSW_C1;
+        fpu_pop(f);
+    } else {
+        fstp_sti(cpu, i);
+    }
+}
+
 static void fxch(X86Cpu *cpu, const Insn *i)
 {
     X87 *f = x87_begin(cpu, i);
@@ -398,6 +410,7 @@ static void ffree(X86Cpu *cpu, const Insn *i)
 {
     X87 *f = x87_begin(cpu, i);
     f->empty |= (uint8_t)(1 << fpu_phys(f, i->modrm & 7));
+    f->sw &= (uint16_t)~FSW_C1;
 }
 
 static void ffreep(X86Cpu *cpu, const Insn *i)
@@ -450,6 +463,7 @@ EXEC_ONE(fistp_m64, fistp_m64);
 EXEC_ONE(fisttp_m64, fisttp_m64);
 EXEC_ONE(fst_sti, fst_sti);
 EXEC_ONE(fstp_sti, fstp_sti);
+EXEC_ONE(fstp1_sti, fstp1_sti);
 EXEC_ONE(fxch, fxch);
 EXEC_ONE(fabs, fabs_st0);
 EXEC_ONE(fchs, fchs);

@@ -225,9 +225,7 @@ void fpu_load_env(X87 *f, FpuLayout l, const uint8_t *image)
     f->fcs = (uint16_t)words[4];
     f->fdp = words[5];
     f->fds = (uint16_t)words[6];
-    if (l.wide) {
-        f->fop = words[4] >> 16 & 0x7ff;
-    }
+    f->fop = l.wide ? words[4] >> 16 & 0x7ff : 0;
 }
 
 void fpu_store_stack(const X87 *f, uint8_t image[80])

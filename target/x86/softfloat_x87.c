@@ -26,7 +26,7 @@ F80Class f80_class(Float80 a)
 
 Float80 f80_invalid(FloatEnv *e)
 {
-    e->flags |= FX_INVALID;
+    e->flags = (e->flags & (uint8_t)~FX_DENORMAL) | FX_INVALID; /* goes before a denormal operand */
     return f80_indefinite();
 }
 
@@ -75,6 +75,7 @@ bool f80_special(Float80 a, Float80 b, FloatEnv *e, Float80 *out)
         return true;
     }
     if (ca >= F80_QNAN || cb >= F80_QNAN) {
+        e->flags &= (uint8_t)~FX_DENORMAL; /* what a memory operand's conversion may have raised */
         if (ca == F80_SNAN || cb == F80_SNAN) {
             e->flags |= FX_INVALID;
         }
@@ -141,6 +142,12 @@ Float80 f80_round_pack(bool sign, int32_t exp, u128 sig, unsigned precision, Flo
         }
         e->flags |= FX_OVERFLOW;
         rounded_exp -= F80_WRAP;
+    }
+    if (rounded_exp < 1 || rounded_exp >= F80_EXP_MAX) {
+        /* Even the wrapped exponent is out of range, which only FSCALE can do: zero or infinity. */
+        e->flags |= FX_INEXACT;
+        e->rounded_up = rounded_exp > 0;
+        return rounded_exp > 0 ? f80_infinity(sign) : f80_zero(sign);
     }
     if (inexact) {
         e->flags |= FX_INEXACT;
@@ -244,7 +251,8 @@ Float80 f80_div(Float80 a, Float80 b, FloatEnv *e)
         return f80_zero(sign);
     }
     if (cb == F80_ZERO) {
-        e->flags |= FX_DIVZERO;
+        /* Goes before a denormal dividend (SDM vol 1 section 4.9.2). */
+        e->flags = (e->flags & (uint8_t)~FX_DENORMAL) | FX_DIVZERO;
         return f80_infinity(sign);
     }
     F80Parts pa = f80_unpack(a), pb = f80_unpack(b);

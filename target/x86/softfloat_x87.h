@@ -78,6 +78,9 @@ Float80 f80_extract(Float80 a, Float80 *exponent, FloatEnv *e);
 
 /* ---- softfloat_x87_conv.c ---- */
 
+/* Like f80_from_f32() and f80_from_f64() but a SNaN is left for the operation that uses it: only #D is raised. */
+Float80 f80_operand_f32(f32 a, FloatEnv *e);
+Float80 f80_operand_f64(f64 a, FloatEnv *e);
 Float80 f80_from_bcd(uint64_t low, uint16_t high);
 /* False, with the invalid flag, when it does not fit 18 digits: *low and *high then hold the packed indefinite. */
 bool f80_to_bcd(Float80 a, uint64_t *low, uint16_t *high, FloatEnv *e);

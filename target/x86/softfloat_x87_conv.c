@@ -16,16 +16,13 @@ typedef struct Format {
 static const Format single_format = {.frac_bits = 23, .bias = 127, .exp_max = 0xff};
 static const Format double_format = {.frac_bits = 52, .bias = 1023, .exp_max = 0x7ff};
 
+/* Exact.  A SNaN stays one. */
 static Float80 widen(uint64_t bits, const Format *f, FloatEnv *e)
 {
     bool sign = bits >> (f->frac_bits + (f->exp_max == 0xff ? 8 : 11)) & 1;
     uint64_t exp = bits >> f->frac_bits & f->exp_max;
     uint64_t mant = bits << (63 - f->frac_bits) & ~F80_INT_BIT;
     if (exp == f->exp_max) {
-        if (mant && !(mant & F80_QUIET_BIT)) {
-            e->flags |= FX_INVALID;
-            mant |= F80_QUIET_BIT;
-        }
         return f80_make(sign, F80_EXP_MAX, mant | F80_INT_BIT);
     }
     if (exp == 0) {
@@ -98,12 +95,31 @@ static uint64_t narrow(Float80 a, const Format *f, FloatEnv *e)
     }
 }
 
+static Float80 quiet_snan(Float80 a, FloatEnv *e)
+{
+    if (f80_class(a) == F80_SNAN) {
+        e->flags |= FX_INVALID;
+        a.mant |= F80_QUIET_BIT;
+    }
+    return a;
+}
+
 Float80 f80_from_f32(f32 a, FloatEnv *e)
+{
+    return quiet_snan(widen(a, &single_format, e), e);
+}
+
+Float80 f80_from_f64(f64 a, FloatEnv *e)
+{
+    return quiet_snan(widen(a, &double_format, e), e);
+}
+
+Float80 f80_operand_f32(f32 a, FloatEnv *e)
 {
     return widen(a, &single_format, e);
 }
 
-Float80 f80_from_f64(f64 a, FloatEnv *e)
+Float80 f80_operand_f64(f64 a, FloatEnv *e)
 {
     return widen(a, &double_format, e);
 }

@@ -46,10 +46,13 @@ Float80 f80_remainder(Float80 a, Float80 b, bool nearest, unsigned *quotient, bo
     if (ca == F80_INFINITY || cb == F80_ZERO) {
         return f80_invalid(e);
     }
-    if (ca == F80_ZERO || cb == F80_INFINITY) {
+    if (ca == F80_ZERO) {
         return a;
     }
     F80Parts pa = f80_unpack(a), pb = f80_unpack(b);
+    if (cb == F80_INFINITY) {
+        return pack_exact(pa.sign, pa.exp, pa.sig, e);
+    }
     int32_t distance = pa.exp - pb.exp;
     if (distance >= 64) {
         /* Reduce the exponent by between 32 and 63; the low quotient bits are meaningless yet. */
@@ -60,7 +63,7 @@ Float80 f80_remainder(Float80 a, Float80 b, bool nearest, unsigned *quotient, bo
         return rest ? pack_exact(pa.sign, pa.exp - n, rest, e) : f80_zero(pa.sign);
     }
     if (distance < -1 || (distance < 0 && !nearest)) {
-        return a; /* the quotient is 0 */
+        return pack_exact(pa.sign, pa.exp, pa.sig, e); /* the quotient is 0 */
     }
     uint64_t rest;
     int32_t exp = pb.exp;
@@ -73,7 +76,7 @@ Float80 f80_remainder(Float80 a, Float80 b, bool nearest, unsigned *quotient, bo
             int z = clz128(diff);
             return f80_round_pack(!pa.sign, exp + 64 - z, diff << z, 64, e);
         }
-        return a;
+        return pack_exact(pa.sign, pa.exp, pa.sig, e);
     }
     rest = reduce(pa.sig, pb.sig, distance, quotient);
     if (nearest && (rest > pb.sig - rest || (rest == pb.sig - rest && (*quotient & 1)))) {
@@ -109,7 +112,7 @@ Float80 f80_scale(Float80 a, Float80 b, FloatEnv *e)
         }
         return ca == F80_ZERO ? f80_invalid(e) : f80_infinity(f80_sign(a));
     }
-    if (ca == F80_ZERO || ca == F80_INFINITY || cb == F80_ZERO) {
+    if (ca == F80_ZERO || ca == F80_INFINITY) {
         return a;
     }
     F80Parts p = f80_unpack(a);
