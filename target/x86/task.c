@@ -155,7 +155,7 @@ static void task_enter(X86Cpu *cpu, const TaskState *t, bool is32, unsigned ext)
     if (is32 && (cpu->cr0 & CR0_PG)) {
         cpu_write_cr3(cpu, t->cr3);
     }
-    cpu_load_eflags(cpu, t->flags, ~0u);
+    cpu_load_eflags(cpu, t->flags, FL_ALL);
     load_segments(cpu, t, ext);
     if (cpu->rip > cpu->seg[SEG_CS].limit) {
         cpu_raise_error(cpu, EXC_GP, ext);
@@ -183,10 +183,6 @@ static void check_tss(X86Cpu *cpu, uint16_t sel, TaskCause cause, unsigned ext, 
     }
 }
 
-/* Flags that a TSS image may set. */
-#define FLAGS_LOADED                                                                                                   \
-    (FL_OSZAPC | FL_TF | FL_IF | FL_DF | FL_IOPL | FL_NT | FL_RF | FL_VM | FL_AC | FL_VIF | FL_VIP | FL_ID)
-
 void task_switch(X86Cpu *cpu, uint16_t sel, TaskCause cause, unsigned ext, bool has_error, uint32_t error)
 {
     Desc tss;
@@ -212,7 +208,6 @@ void task_switch(X86Cpu *cpu, uint16_t sel, TaskCause cause, unsigned ext, bool 
     task_save(cpu, cause == TASK_IRET ? flags & ~(uint32_t)FL_NT : flags);
     TaskState t;
     task_read(cpu, base, l, &t);
-    t.flags &= FLAGS_LOADED;
     if (nests) {
         tss_put(cpu, base, 0, cpu->tr.selector, 2);
         t.flags |= FL_NT;
