@@ -72,7 +72,7 @@ void fpu_set_full_tags(X87 *f, uint16_t value);
 void fpu_set_control(X87 *f, uint16_t value);
 void fpu_init(X87 *f); /* FNINIT: the registers' contents stay */
 
-/* FWAIT's rule for #NM, then pending exceptions; the other checks are in exec.h. */
+/* FWAIT's rule for #NM, then pending exceptions (fpu_check.c); the other checks are in exec.h. */
 void x87_check_fwait(X86Cpu *cpu);
 
 /* ---- images ---- */
