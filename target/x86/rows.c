@@ -36,6 +36,7 @@ enum {
     FLAGS_I = FL_IF,
     FLAGS_ALIGN = FL_AC,
     FLAGS_ALL = (int)0xffffffff,
+    FLAGS_OSZAPCD = FL_OSZAPC | FL_DF,
     FLAGS_C = FL_CF,
     FLAGS_P = FL_PF, WITH(FL_PF, P, C, FL_CF),
 #define UPTO_P(bit, letter)                                                                                            \

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Lazy flags: OSZAPC computed when somebody looks.  What the manuals leave undefined follows AMD's Zen: shifts set AF,
+ * multiplications leave SF ZF AF PF alone.
+ * Spec: Intel SDM vol 1 section 3.4.3 and appendix B.
+ */
+#include "target/x86/flags.h"
+
+static inline uint32_t sign_zero_parity(uint64_t dst, unsigned top)
+{
+    return ((dst >> top) & 1 ? FL_SF : 0) | (dst == 0 ? FL_ZF : 0) | (__builtin_parity((uint8_t)dst) ? 0 : FL_PF);
+}
+
+uint32_t flags_compute(const X86Cpu *cpu)
+{
+    unsigned bits = 8u << (cpu->cc_op & 3), top = bits - 1;
+    uint64_t dst = cpu->cc_dst, src = cpu->cc_src, mask = ~0ull >> (64 - bits), a;
+    bool cf, of, af;
+
+    switch (cpu->cc_op & ~3u) {
+    case CC_FLAGS:
+        return (uint32_t)src;
+    case CC_ADD:
+        a = dst - src;
+        cf = dst < src;
+        af = (a ^ src ^ dst) & 0x10;
+        of = ((a ^ dst) & (src ^ dst)) >> top & 1;
+        break;
+    case CC_ADC:
+        a = dst - src - 1;
+        cf = dst <= src;
+        af = (a ^ src ^ dst) & 0x10;
+        of = ((a ^ dst) & (src ^ dst)) >> top & 1;
+        break;
+    case CC_SUB:
+        a = (dst + src) & mask;
+        cf = a < src;
+        af = (a ^ src ^ dst) & 0x10;
+        of = ((a ^ src) & (a ^ dst)) >> top & 1;
+        break;
+    case CC_SBB:
+        a = (dst + src + 1) & mask;
+        cf = a <= src;
+        af = (a ^ src ^ dst) & 0x10;
+        of = ((a ^ src) & (a ^ dst)) >> top & 1;
+        break;
+    case CC_LOGIC:
+        cf = of = af = false;
+        break;
+    case CC_INC:
+        cf = src & 1;
+        af = (dst & 15) == 0;
+        of = dst == 1ull << top;
+        break;
+    case CC_DEC:
+        cf = src & 1;
+        af = (dst & 15) == 15;
+        of = dst == (1ull << top) - 1;
+        break;
+    case CC_SHL:
+        cf = src >> top & 1;
+        of = cf != (dst >> top & 1);
+        af = true;
+        break;
+    case CC_SHR:
+        cf = src & 1;
+        of = (dst >> top ^ dst >> (top - 1)) & 1;
+        af = true;
+        break;
+    case CC_SAR:
+        cf = src & 1;
+        of = false;
+        af = true;
+        break;
+    default: /* CC_MUL: dst holds the flags from before */
+        return ((uint32_t)dst & ~(uint32_t)(FL_CF | FL_OF)) | (src ? FL_CF | FL_OF : 0);
+    }
+    return sign_zero_parity(dst, top) | (cf ? FL_CF : 0) | (of ? FL_OF : 0) | (af ? FL_AF : 0);
+}
+
+bool flags_cf(const X86Cpu *cpu)
+{
+    unsigned bits = 8u << (cpu->cc_op & 3);
+    uint64_t dst = cpu->cc_dst, src = cpu->cc_src, mask = ~0ull >> (64 - bits);
+
+    switch (cpu->cc_op & ~3u) {
+    case CC_ADD:
+        return dst < src;
+    case CC_ADC:
+        return dst <= src;
+    case CC_SUB:
+        return ((dst + src) & mask) < src;
+    case CC_SBB:
+        return ((dst + src + 1) & mask) <= src;
+    case CC_LOGIC:
+        return false;
+    case CC_SHL:
+        return src >> (bits - 1) & 1;
+    case CC_MUL:
+        return src != 0;
+    default: /* CC_FLAGS, CC_INC, CC_DEC, CC_SHR, CC_SAR keep it in bit 0 */
+        return src & 1;
+    }
+}
+
+static bool condition_of(uint32_t f, unsigned which)
+{
+    switch (which) {
+    case 0:
+        return f & FL_OF;
+    case 1:
+        return f & FL_CF;
+    case 2:
+        return f & FL_ZF;
+    case 3:
+        return f & (FL_CF | FL_ZF);
+    case 4:
+        return f & FL_SF;
+    case 5:
+        return f & FL_PF;
+    case 6:
+        return !(f & FL_SF) != !(f & FL_OF);
+    default:
+        return (f & FL_ZF) || !(f & FL_SF) != !(f & FL_OF);
+    }
+}
+
+/* After CMP or SUB: compare the operands, both moved to the top of 64 bits. */
+static inline bool condition_sub(uint64_t d, uint64_t s, uint8_t parity_byte, unsigned which)
+{
+    uint64_t a = d + s;
+    switch (which) {
+    case 0:
+        return (int64_t)((a ^ s) & (a ^ d)) < 0;
+    case 1:
+        return a < s;
+    case 2:
+        return d == 0;
+    case 3:
+        return a <= s;
+    case 4:
+        return (int64_t)d < 0;
+    case 5:
+        return !__builtin_parity(parity_byte);
+    case 6:
+        return (int64_t)a < (int64_t)s;
+    default:
+        return (int64_t)a <= (int64_t)s;
+    }
+}
+
+/* After AND, OR, XOR, TEST: CF = OF = 0. */
+static inline bool condition_logic(uint64_t d, uint8_t parity_byte, unsigned which)
+{
+    switch (which) {
+    case 0:
+    case 1:
+        return false;
+    case 2:
+    case 3:
+        return d == 0;
+    case 5:
+        return !__builtin_parity(parity_byte);
+    case 7:
+        return (int64_t)d <= 0;
+    default: /* 4 and 6 */
+        return (int64_t)d < 0;
+    }
+}
+
+bool flags_condition(const X86Cpu *cpu, unsigned cc)
+{
+    unsigned which = (cc >> 1) & 7, shift = 64 - (8u << (cpu->cc_op & 3));
+    uint64_t d = cpu->cc_dst << shift;
+    bool yes;
+
+    switch (cpu->cc_op & ~3u) {
+    case CC_SUB:
+        yes = condition_sub(d, cpu->cc_src << shift, (uint8_t)cpu->cc_dst, which);
+        break;
+    case CC_LOGIC:
+        yes = condition_logic(d, (uint8_t)cpu->cc_dst, which);
+        break;
+    case CC_ADD:
+    case CC_INC:
+    case CC_DEC:
+        if (which == 2) {
+            yes = d == 0;
+            break;
+        }
+        if (which == 4) {
+            yes = (int64_t)d < 0;
+            break;
+        }
+        /* fall through */
+    default:
+        yes = condition_of(flags_compute(cpu), which);
+        break;
+    }
+    return yes != (cc & 1);
+}
