@@ -13,6 +13,7 @@ struct CpuModel {
     uint32_t level, xlevel; /* highest basic and extended leaf */
     uint8_t phys_bits;
     bool expose_pv;         /* KVM paravirtual leaves 0x40000000.. */
+    char *missing;          /* features asked for that no engine has, comma separated, or NULL: worth a warning */
 };
 
 /* From the text after -cpu.  NULL with an error (did you mean, list of models).  "help" is the caller's. */

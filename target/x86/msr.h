@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Numbers of model-specific registers.
+ * Spec: Intel SDM vol 4 chapter 2; AMD APM vol 2 appendix A.
+ */
+#pragma once
+
+#include "target/x86/cpu.h"
+
+#define MSR_TSC 0x10u
+#define MSR_PLATFORM_ID 0x17u
+#define MSR_APIC_BASE 0x1bu
+#define MSR_EBL_CR_POWERON 0x2au
+#define MSR_SMI_COUNT 0x34u
+#define MSR_FEATURE_CONTROL 0x3au
+#define MSR_TSC_ADJUST 0x3bu
+#define MSR_BIOS_SIGN_ID 0x8bu
+#define MSR_FSB_FREQ 0xcdu
+#define MSR_PLATFORM_INFO 0xceu
+#define MSR_MTRR_CAP 0xfeu
+#define MSR_SYSENTER_CS 0x174u
+#define MSR_SYSENTER_ESP 0x175u
+#define MSR_SYSENTER_EIP 0x176u
+#define MSR_MCG_CAP 0x179u
+#define MSR_MCG_STATUS 0x17au
+#define MSR_MCG_CTL 0x17bu
+#define MSR_PERF_STATUS 0x198u
+#define MSR_PERF_CTL 0x199u
+#define MSR_MISC_ENABLE 0x1a0u
+#define MSR_DEBUGCTL 0x1d9u
+#define MSR_MTRR_PHYSBASE0 0x200u
+#define MSR_MTRR_FIX64K 0x250u
+#define MSR_MTRR_FIX16K_80000 0x258u
+#define MSR_MTRR_FIX16K_A0000 0x259u
+#define MSR_MTRR_FIX4K 0x268u
+#define MSR_PAT 0x277u
+#define MSR_MTRR_DEF_TYPE 0x2ffu
+#define MSR_MC0_CTL 0x400u
+#define MSR_RAPL_POWER_UNIT 0x606u
+#define MSR_PKG_ENERGY_STATUS 0x611u
+#define MSR_DRAM_ENERGY_STATUS 0x619u
+#define MSR_PP0_ENERGY_STATUS 0x639u
+#define MSR_PP1_ENERGY_STATUS 0x641u
+#define MSR_TSC_DEADLINE 0x6e0u
+#define MSR_X2APIC_FIRST 0x800u
+#define MSR_X2APIC_LAST 0x8ffu
+
+#define MSR_EFER 0xc0000080u
+#define MSR_STAR 0xc0000081u
+#define MSR_LSTAR 0xc0000082u
+#define MSR_CSTAR 0xc0000083u
+#define MSR_FMASK 0xc0000084u
+#define MSR_FS_BASE 0xc0000100u
+#define MSR_GS_BASE 0xc0000101u
+#define MSR_KERNEL_GS_BASE 0xc0000102u
+#define MSR_TSC_AUX 0xc0000103u
+
+#define MSR_K7_EVNTSEL0 0xc0010000u
+#define MSR_AMD_SYSCFG 0xc0010010u
+#define MSR_AMD_HWCR 0xc0010015u
+#define MSR_AMD_TOP_MEM 0xc001001au
+#define MSR_AMD_TOP_MEM2 0xc001001du
+#define MSR_AMD_NB_CFG 0xc001001fu
+#define MSR_AMD_PATCH_LOADER 0xc0010020u
+#define MSR_AMD_INT_PENDING 0xc0010055u
+#define MSR_AMD_FAM10H_MMIO 0xc0010058u
+#define MSR_AMD_PSTATE_LIMIT 0xc0010061u
+#define MSR_AMD_PSTATE_CONTROL 0xc0010062u
+#define MSR_AMD_PSTATE_STATUS 0xc0010063u
+#define MSR_AMD_VM_CR 0xc0010114u
+#define MSR_AMD_OSVW_LENGTH 0xc0010140u
+#define MSR_AMD_OSVW_STATUS 0xc0010141u
+#define MSR_AMD_LS_CFG 0xc0011020u
+#define MSR_AMD_DC_CFG 0xc0011022u
+#define MSR_AMD_BU_CFG 0xc0011023u
+#define MSR_AMD_DE_CFG 0xc0011029u
+#define MSR_AMD_BU_CFG2 0xc001102au
