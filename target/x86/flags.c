@@ -199,3 +199,29 @@ bool flags_condition(const X86Cpu *cpu, unsigned cc)
     }
     return yes != (cc & 1);
 }
+
+enum { EFLAGS_KNOWN = FL_OSZAPC | FL_TF | FL_IF | FL_DF | FL_IOPL | FL_NT | FL_RF | FL_VM | FL_AC | FL_VIF | FL_VIP |
+                      FL_ID };
+
+void cpu_load_eflags(X86Cpu *cpu, uint32_t value, uint32_t mask)
+{
+    uint32_t before = cpu->eflags, other = mask & EFLAGS_KNOWN & ~(uint32_t)FL_OSZAPC;
+    if (mask & FL_OSZAPC) {
+        flags_set(cpu, (flags_compute(cpu) & ~mask) | (value & mask));
+    }
+    cpu->eflags = (before & ~other) | (value & other) | 2;
+
+    uint32_t changed = before ^ cpu->eflags;
+    if (changed & (FL_VM | FL_AC)) {
+        cpu_update_mode(cpu);
+    }
+    if (changed & FL_TF) {
+        cpu->break_block = true; /* single steps are the run loop's */
+    }
+    if (changed & cpu->eflags & FL_IF) {
+        cpu->break_block = true;
+        if (__atomic_load_n(&cpu->events, __ATOMIC_SEQ_CST) & EVENT_INTR) {
+            __atomic_store_n(&cpu->attention, true, __ATOMIC_SEQ_CST);
+        }
+    }
+}
