@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+"""Run one bare-metal guest:  run.py [--limit S] [--max-rss MIB] EMULATOR GUEST [EMULATOR OPTIONS]
+
+Passes when the guest says so by isa-debug-exit (code 33) in time.  --max-rss bounds the emulator's peak memory.
+"""
+import resource
+import subprocess
+import sys
+
+
+def main():
+    args = sys.argv[1:]
+    limit, max_rss = 60.0, None
+    while args and args[0].startswith("--"):
+        if args[0] == "--limit":
+            limit = float(args[1])
+        elif args[0] == "--max-rss":
+            max_rss = float(args[1])
+        else:
+            sys.exit(__doc__)
+        args = args[2:]
+    if len(args) < 2:
+        sys.exit(__doc__)
+    emulator, guest, *options = args
+    argv = [emulator, "-m", "256M", "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot", "-kernel", guest,
+            "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4", *options]
+    try:
+        r = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=limit)
+        code, text = r.returncode, r.stdout
+    except subprocess.TimeoutExpired as e:
+        code, text = f"no end within {limit:.0f} s", e.stdout or b""
+    print(text.decode("latin1")[-6000:], end="")
+    if code != 33:
+        print(f"run.py: {' '.join(argv)}\nrun.py: ended with {code}, a guest that passes ends with 33", file=sys.stderr)
+        return 1
+    rss = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    if max_rss is not None and rss > max_rss:
+        print(f"run.py: the emulator grew to {rss:.0f} MiB, more than {max_rss:.0f}", file=sys.stderr)
+        return 1
+    return 0
+
+
+sys.exit(main())
