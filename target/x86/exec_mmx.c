@@ -194,14 +194,19 @@ EXEC_ONE(mmx_pmovmskb, mmx_pmovmskb);
 
 /* ---- conversions between MMX and XMM registers ---- */
 
-/* QUIRK: with a memory operand AMD leaves the x87 state alone for both CVTPI2PS and CVTPI2PD. */
+/*
+ * QUIRK: with a memory operand AMD leaves the x87 state alone for both CVTPI2PS and CVTPI2PD; and where the state changes
+ * to MMX, it does so even if the conversion then raises #XM.
+ */
 static uint64_t enter_convert(X86Cpu *cpu, const Insn *i)
 {
-    sse_enter(cpu);
-    if (!in_memory(i)) {
-        mmx_check(cpu);
+    if (in_memory(i)) {
+        sse_enter(cpu);
+        return mmx_rm(cpu, i);
     }
-    return mmx_rm(cpu, i);
+    sse_enter_mmx(cpu);
+    mmx_touch(cpu);
+    return mmx_reg(cpu, i->rm);
 }
 
 static void cvtpi2ps(X86Cpu *cpu, const Insn *i)
@@ -211,9 +216,6 @@ static void cvtpi2ps(X86Cpu *cpu, const Insn *i)
     uint64_t lo = f32_from_i32((int32_t)s, &e), hi = f32_from_i32((int32_t)(s >> 32), &e);
     sse_finish(cpu, &e);
     cpu->v[i->reg].q[0] = lo | hi << 32;
-    if (!in_memory(i)) {
-        mmx_touch(cpu);
-    }
 }
 EXEC_ONE(cvtpi2ps, cvtpi2ps);
 
@@ -222,9 +224,6 @@ static void cvtpi2pd(X86Cpu *cpu, const Insn *i)
     uint64_t s = enter_convert(cpu, i);
     FloatEnv e = sse_env(cpu); /* exact */
     *xmm(cpu, i->reg) = (Xmm){.q = {f64_from_i32((int32_t)s, &e), f64_from_i32((int32_t)(s >> 32), &e)}};
-    if (!in_memory(i)) {
-        mmx_touch(cpu);
-    }
 }
 EXEC_ONE(cvtpi2pd, cvtpi2pd);
 
@@ -232,6 +231,7 @@ static void convert_ps2pi(X86Cpu *cpu, const Insn *i, bool truncate)
 {
     sse_enter_mmx(cpu);
     uint64_t s = sse_rm64(cpu, i);
+    mmx_touch(cpu);
     FloatEnv e = sse_env(cpu);
     unsigned mode = truncate ? ROUND_ZERO : e.round;
     uint64_t lo = (uint32_t)f32_to_i32((f32)s, mode, &e), hi = (uint32_t)f32_to_i32((f32)(s >> 32), mode, &e);
@@ -243,6 +243,7 @@ static void convert_pd2pi(X86Cpu *cpu, const Insn *i, bool truncate)
 {
     sse_enter_mmx(cpu);
     Xmm s = sse_rm(cpu, i);
+    mmx_touch(cpu);
     FloatEnv e = sse_env(cpu);
     unsigned mode = truncate ? ROUND_ZERO : e.round;
     uint64_t lo = (uint32_t)f64_to_i32(s.q[0], mode, &e), hi = (uint32_t)f64_to_i32(s.q[1], mode, &e);

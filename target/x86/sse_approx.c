@@ -2,7 +2,7 @@
 /*
  * RCPSS and RSQRTSS: the approximations of AMD's Zen processors, bit for bit.
  * Spec: Intel SDM vol 2, RCPPS and RSQRTPS (relative error up to 1.5 * 2^-12; the rest is the processor's choice).
- * docs/decisions/NNNN: why these values.
+ * docs/decisions/004-rcpps-and-rsqrtps.md: why these values.
  */
 #include "target/x86/sse.h"
 
