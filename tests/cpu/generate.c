@@ -442,10 +442,10 @@ static unsigned operand_bytes(const Encoder *e)
     if (e->row->attr & A_BYTE) {
         return 1;
     }
-    if (e->opsize) {
-        return 2;
+    if (e->rexw) { /* REX.W beats 66 */
+        return 8;
     }
-    return e->rexw ? 8 : 4;
+    return e->opsize ? 2 : 4;
 }
 
 /* Far enough not to land in the branch itself or in the way out behind it. */
@@ -460,7 +460,7 @@ static void put_immediates(Encoder *e)
     for (const char *p = e->row->operands; *p; p += strcspn(p, ","), p += *p == ',') {
         unsigned size = operand_bytes(e);
         unsigned z = MIN(size, 4);
-        if ((e->row->attr & (A_D64 | A_F64)) && !e->opsize) {
+        if ((e->row->attr & (A_D64 | A_F64)) && size != 2) {
             z = 4;
         }
         if (!strncmp(p, "Ib", 2) || !strncmp(p, "sIb", 3)) {
@@ -474,7 +474,7 @@ static void put_immediates(Encoder *e)
         } else if (!strncmp(p, "Jb", 2)) {
             put_le(e, branch_distance(e->rng, 112), 1);
         } else if (!strncmp(p, "Jz", 2)) {
-            put_le(e, branch_distance(e->rng, 0x200), e->opsize ? 2 : 4);
+            put_le(e, branch_distance(e->rng, 0x200), size == 2 ? 2 : 4);
         } else if (*p == 'O') {
             bool wide = e->c->code_size == 2 && !e->adsize;
             put_le(e, e->target, wide ? 8 : 4);
