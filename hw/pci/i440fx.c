@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { PMCCFG = 0x50, PAM0 = 0x59, SMRAM = 0x72 };
+enum { PMCCFG = 0x50, SMRAM = 0x72 };
 #define CONFIG_ENABLE 0x80000000u
 #define CONFIG_ADDRESS_MASK 0x80fffffcu
 #define SMRAM_RESET 0x02
@@ -70,9 +70,9 @@ static const RegionOps ports_ops = {.read = ports_read, .write = ports_write, .m
 static uint8_t pam_attributes(const I440fx *bridge, unsigned piece)
 {
     if (piece == I440FX_PAM_PIECES - 1) {
-        return bridge->s.config[PAM0] >> 4 & 3;
+        return bridge->s.config[I440FX_PAM0] >> 4 & 3;
     }
-    return bridge->s.config[PAM0 + 1 + piece / 2] >> (piece & 1 ? 4 : 0) & 3;
+    return bridge->s.config[I440FX_PAM0 + 1 + piece / 2] >> (piece & 1 ? 4 : 0) & 3;
 }
 
 static void i440fx_update(Device *dev)
@@ -117,8 +117,8 @@ static bool i440fx_realize(Device *dev, GError **error)
     pci_put16(bridge->pci.init, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     pci_put16(bridge->pci.wmask, PCI_COMMAND, PCI_COMMAND_PARITY | PCI_COMMAND_SERR);
     memset(bridge->pci.wmask + PMCCFG, 0xff, 2);
-    bridge->pci.wmask[PAM0] = 0x30;
-    memset(bridge->pci.wmask + PAM0 + 1, 0x33, 6);
+    bridge->pci.wmask[I440FX_PAM0] = 0x30;
+    memset(bridge->pci.wmask + I440FX_PAM0 + 1, 0x33, 6);
     bridge->pci.init[SMRAM] = SMRAM_RESET;
     bridge->pci.wmask[SMRAM] = 0x78;
     device_region_init_io(dev, "pci-conf", 8, &ports_ops);

@@ -12,6 +12,7 @@ extern const DeviceType i440fx_type;
 /* The area C0000h-FFFFFh: twelve pieces of 16 KiB, then one of 64 KiB at F0000h. */
 #define I440FX_PAM_PIECES 13
 #define I440FX_PAM_BASE 0xc0000u
+enum { I440FX_PAM0 = 0x59 }; /* first of seven configuration registers */
 
 static inline uint32_t i440fx_pam_start(unsigned piece)
 {

@@ -64,6 +64,11 @@ static inline void pci_put32(uint8_t *config, unsigned offset, uint32_t value)
     pci_put16(config, offset, (uint16_t)value);
     pci_put16(config, offset + 2, (uint16_t)(value >> 16));
 }
+static inline void pci_put64(uint8_t *config, unsigned offset, uint64_t value)
+{
+    pci_put32(config, offset, (uint32_t)value);
+    pci_put32(config, offset + 4, (uint32_t)(value >> 32));
+}
 
 /* ---- a function ---- */
 

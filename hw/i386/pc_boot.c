@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Direct kernel boot on the pc board: what firmware would have left in memory and chips, then the kernel.
+ * Spec: IBM PS/2 and PC BIOS interface (BIOS data area); ACPI specification 6.5, 5.2.5 (where the RSDP may lie).
+ */
+#include "hw/i386/acpi_tables.h"
+#include "hw/i386/boot_cpu.h"
+#include "hw/i386/loader.h"
+#include "hw/i386/pc.h"
+#include "target/x86/cpuid.h"
+
+enum { BDA_BASE = 0x400, BDA_SIZE = 0x100, BDA_COM1 = 0, BDA_EBDA = 0x0e, BDA_EQUIPMENT = 0x10, BDA_MEMORY = 0x13 };
+/* Equipment word: FPU, 80x25 colour, pointing device. */
+#define EQUIPMENT 0x26
+
+static void put16(uint8_t *p, unsigned value)
+{
+    p[0] = (uint8_t)value;
+    p[1] = (uint8_t)(value >> 8);
+}
+
+/* Kernels look here for the size of conventional memory and for the serial ports. */
+static bool add_bios_data(BootImage *image, const BoardConfig *config, GError **error)
+{
+    static const uint16_t com_ports[4] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
+    uint8_t bda[BDA_SIZE] = {0};
+    uint8_t ebda[1024] = {1}; /* its own size in KiB */
+    g_autoptr(GBytes) bda_bytes = NULL;
+    g_autoptr(GBytes) ebda_bytes = g_bytes_new(ebda, sizeof(ebda));
+    unsigned ports = 0;
+
+    for (unsigned n = 0; n < ARRAY_LEN(com_ports); n++) {
+        if (config->serial[n]) {
+            put16(bda + BDA_COM1 + 2 * ports++, com_ports[n]);
+        }
+    }
+    put16(bda + BDA_EBDA, EBDA_BASE >> 4);
+    put16(bda + BDA_EQUIPMENT, EQUIPMENT | ports << 9);
+    put16(bda + BDA_MEMORY, EBDA_BASE / 1024);
+    bda_bytes = g_bytes_new(bda, sizeof(bda));
+    return boot_image_add_bytes(image, "the BIOS data area", BDA_BASE, bda_bytes, error) &&
+           boot_image_add_bytes(image, "the extended BIOS data area", EBDA_BASE, ebda_bytes, error);
+}
+
+static bool add_acpi(PcBoard *pc, gpa_t *rsdp, GError **error)
+{
+    Machine *m = pc->machine;
+    g_autofree uint32_t *ids = g_new(uint32_t, m->num_cpus);
+    g_autoptr(GBytes) tables = NULL;
+    AcpiConfig config = {.num_cpus = m->num_cpus, .apic_ids = ids};
+
+    for (unsigned n = 0; n < m->num_cpus; n++) {
+        ids[n] = m->cpus[n]->apic_id;
+    }
+    for (unsigned n = 0; n < ARRAY_LEN(pc->config->serial); n++) {
+        config.serial_ports |= pc->config->serial[n] ? (uint8_t)BIT(n) : 0;
+    }
+    tables = acpi_tables_build(&config, TABLES_BASE);
+    *rsdp = TABLES_BASE;
+    return boot_image_add_bytes(pc->image, "the ACPI tables", TABLES_BASE, tables, error);
+}
+
+bool pc_boot_init(PcBoard *pc, GError **error)
+{
+    const BoardConfig *config = pc->config;
+    KernelRequest request = {
+        .kernel = config->kernel,
+        .initrd = config->initrd,
+        .append = config->append,
+        .long_mode = feature_in(&config->cpu_model->features, FEAT_LM),
+    };
+
+    pc->image = boot_image_new(config->ram_size);
+    return add_bios_data(pc->image, config, error) && (!config->acpi || add_acpi(pc, &request.rsdp, error)) &&
+           load_kernel(pc->image, &request, error);
+}
+
+void pc_boot_reset(PcBoard *pc)
+{
+    Machine *m = pc->machine;
+    g_autoptr(GError) error = NULL;
+
+    for (unsigned n = 0; n < m->num_cpus; n++) {
+        boot_cpu_set_mtrrs(m->cpus[n]);
+    }
+    lapic_virtual_wire(pc->cpus[0].lapic);
+    pc_pci_configure(pc);
+    if (!boot_image_fill(pc->image, m->ram, &error)) {
+        /* The machine was built with these files: one that is gone now leaves nothing to start. */
+        g_printerr("rhea: %s\n", error->message);
+        run_request_exit(m->run, CAUSE_HOST_QUIT, 1);
+        return;
+    }
+    boot_cpu_enter(m->cpus[0], &pc->image->entry);
+}
