@@ -125,45 +125,43 @@ EXEC_8(popa, exec_ud_fn, popa16, popa32, exec_ud_fn, exec_ud_fn, exec_ud_fn, exe
 
 /* ---- ENTER, LEAVE ---- */
 
-static void store_osize(X86Cpu *cpu, const MemRef *ref, unsigned log2size, uint64_t v)
+static uint64_t read_frame(X86Cpu *cpu, unsigned log2size, gva_t off)
 {
-    if (log2size == 1) {
-        ref_store16(cpu, ref, (uint16_t)v);
-    } else if (log2size == 2) {
-        ref_store32(cpu, ref, (uint32_t)v);
-    } else {
-        ref_store64(cpu, ref, v);
-    }
+    off &= stack_mask(cpu);
+    return log2size == 1   ? mem_read16(cpu, SEG_SS, off)
+           : log2size == 2 ? mem_read32(cpu, SEG_SS, off)
+                           : mem_read64(cpu, SEG_SS, off);
 }
 
-/* At most 31 display words, the old frame pointer and the new one. */
+static gva_t store_frame(X86Cpu *cpu, unsigned log2size, gva_t sp, uint64_t v)
+{
+    sp = (sp - (1u << log2size)) & stack_mask(cpu);
+    if (log2size == 1) {
+        mem_write16(cpu, SEG_SS, sp, (uint16_t)v);
+    } else if (log2size == 2) {
+        mem_write32(cpu, SEG_SS, sp, (uint32_t)v);
+    } else {
+        mem_write64(cpu, SEG_SS, sp, v);
+    }
+    return sp;
+}
+
+/*
+ * The frame is stored word by word below an unchanged rSP; registers change when all of it is there and a write to the
+ * new top would be possible, so that a fault can be restarted (Zen does the same).
+ */
 static void enter(X86Cpu *cpu, const Insn *i)
 {
-    unsigned level = i->imm2 & 31, size = 1u << i->osize, count = 0;
-    gva_t mask = stack_mask(cpu), sp = cpu->r[RSP];
-    uint64_t value[33];
-    MemRef ref[33];
-
-    value[count++] = cpu->r[RBP];
-    gva_t frame = (sp - size) & mask;
+    unsigned level = i->imm2 & 31;
+    gva_t sp = store_frame(cpu, i->osize, cpu->r[RSP], cpu->r[RBP]), frame = sp;
     for (unsigned k = 1; k < level; k++) {
-        gva_t from = (cpu->r[RBP] - k * size) & mask;
-        value[count++] = size == 2   ? mem_read16(cpu, SEG_SS, from)
-                         : size == 4 ? mem_read32(cpu, SEG_SS, from)
-                                     : mem_read64(cpu, SEG_SS, from);
+        sp = store_frame(cpu, i->osize, sp, read_frame(cpu, i->osize, cpu->r[RBP] - (k << i->osize)));
     }
     if (level > 0) {
-        value[count++] = frame;
+        sp = store_frame(cpu, i->osize, sp, frame);
     }
-    for (unsigned k = 0; k < count; k++) {
-        sp = (sp - size) & mask;
-        ref[k] = mem_ref(cpu, SEG_SS, sp, size);
-    }
-    sp = (sp - i->imm) & mask;
-    mem_probe(cpu, SEG_SS, sp, size, ACCESS_WRITE); /* a write to the new top must be possible, seen on Zen too */
-    for (unsigned k = 0; k < count; k++) {
-        store_osize(cpu, &ref[k], i->osize, value[k]);
-    }
+    sp = (sp - i->imm) & stack_mask(cpu);
+    mem_probe(cpu, SEG_SS, sp, 1u << i->osize, ACCESS_WRITE);
     reg_set_log2(cpu, RBP, i->osize, frame);
     set_sp(cpu, sp);
 }
@@ -171,11 +169,8 @@ EXEC_ONE(enter, enter);
 
 static void leave(X86Cpu *cpu, const Insn *i)
 {
-    gva_t sp = cpu->r[RBP] & stack_mask(cpu);
-    uint64_t v = i->osize == 1   ? mem_read16(cpu, SEG_SS, sp)
-                 : i->osize == 2 ? mem_read32(cpu, SEG_SS, sp)
-                                 : mem_read64(cpu, SEG_SS, sp);
-    set_sp(cpu, sp + (1u << i->osize));
+    uint64_t v = read_frame(cpu, i->osize, cpu->r[RBP]);
+    set_sp(cpu, cpu->r[RBP] + (1u << i->osize));
     reg_set_log2(cpu, RBP, i->osize, v);
 }
 EXEC_ONE(leave, leave);
