@@ -67,7 +67,8 @@ const BootFile *loader_open_initrd(BootImage *image, const char *name, GError **
 bool loader_initrd_too_large(const BootFile *file, GError **error)
 {
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOSPC,
-                "could not load initrd '%s': it needs %llu MiB, more than the kernel leaves of the RAM below 4 GiB; use a larger -m",
+                "could not load initrd '%s': it needs %llu MiB, more than the kernel leaves of the RAM below 4 GiB; "
+                "use a larger -m",
                 file->name, (file->size + MIB - 1) / MIB);
     return false;
 }

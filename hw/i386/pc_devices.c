@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* -device NAME,prop=value,...: devices that the user adds to the pc board. */
+#include "hw/i386/pc.h"
+
 #include <string.h>
 
 #include "hw/char/uart16550.h"
-#include "hw/i386/pc.h"
 #include "hw/misc/pc_testdev.h"
 #include "util/opts.h"
 #include "util/suggest.h"
+
+#define TESTDEV_PRIORITY (-1)
 
 /* ---- ISA ---- */
 
@@ -56,6 +59,19 @@ static bool map_isa(PcBoard *pc, Device *dev, uint64_t iobase, GError **error)
     return true;
 }
 
+/* The test device of kvm-unit-tests is at fixed places; its ports may overlap the debug console's, which wins. */
+static void attach_testdev(PcBoard *pc, Device *dev)
+{
+    AddressSpace *io = pc->machine->io;
+
+    space_map(io, PC_TESTDEV_PORT, device_region(dev, 0), 0, device_region(dev, 0)->size, TESTDEV_PRIORITY);
+    space_map(io, PC_TESTDEV_IRQ_PORT, device_region(dev, 1), 0, PC_TESTDEV_NUM_IRQS, TESTDEV_PRIORITY);
+    space_map_whole(pc->machine->memory, PC_TESTDEV_MEMORY, device_region(dev, 2));
+    for (unsigned n = 0; n < PC_TESTDEV_NUM_IRQS; n++) {
+        device_connect(dev, "irq", n, pc_irq_source(pc, n));
+    }
+}
+
 bool pc_isa_attach(PcBoard *pc, Device *dev, GError **error)
 {
     uint64_t iobase;
@@ -64,8 +80,8 @@ bool pc_isa_attach(PcBoard *pc, Device *dev, GError **error)
     if (!machine_own_device(pc->machine, dev, error)) {
         return false;
     }
-    if (dev->type == &pc_testdev_type) {
-        pc_testdev_attach(pc, dev);
+    if (strcmp(dev->type->name, "pc-testdev") == 0) {
+        attach_testdev(pc, dev);
         return true;
     }
     if (strcmp(dev->type->name, "isa-serial") == 0) {

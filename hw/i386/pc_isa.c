@@ -9,6 +9,7 @@
 #include "hw/char/uart16550.h"
 #include "hw/i386/memory_map.h"
 #include "hw/input/i8042.h"
+#include "hw/misc/port92.h"
 #include "hw/nvram/fw_cfg.h"
 #include "hw/rtc/mc146818.h"
 
@@ -175,7 +176,7 @@ static bool add_keyboard(PcBoard *pc, GError **error)
     /* One region; the ports between its two belong to others. */
     space_map(pc->machine->io, I8042_DATA_PORT, device_region(pc->kbc, 0), 0, 1, 0);
     space_map(pc->machine->io, I8042_COMMAND_PORT, device_region(pc->kbc, 0), I8042_COMMAND_PORT - I8042_DATA_PORT, 1, 0);
-    pc_map_ports(pc, port92, 0, 0x92);
+    pc_map_ports(pc, port92, 0, PORT92_PORT);
     device_connect(pc->kbc, "kbd-irq", 0, pc_irq_source(pc, IRQ_KEYBOARD));
     device_connect(pc->kbc, "mouse-irq", 0, pc_irq_source(pc, IRQ_MOUSE));
     device_connect(pc->kbc, "a20", 0, pc_a20_input(pc, A20_KEYBOARD));
