@@ -6,7 +6,14 @@
 #include "hw/acpi/piix4pm.h"
 
 /* PM1 event bits, status and enable alike (ACPI table 4.11). */
-enum { PM1_TMR = 1 << 0, PM1_BM = 1 << 4, PM1_GBL = 1 << 5, PM1_PWRBTN = 1 << 8, PM1_RTC = 1 << 10, PM1_RSM = 1 << 15 };
+enum {
+    PM1_TMR = 1 << 0,
+    PM1_BM = 1 << 4,
+    PM1_GBL = 1 << 5,
+    PM1_PWRBTN = 1 << 8,
+    PM1_RTC = 1 << 10,
+    PM1_RSM = 1 << 15
+};
 #define PM1_STATUS_BITS (PM1_TMR | PM1_BM | PM1_GBL | PM1_PWRBTN | PM1_RTC | PM1_RSM)
 #define PM1_ENABLE_BITS (PM1_TMR | PM1_GBL | PM1_PWRBTN | PM1_RTC)
 /* PM1 control (ACPI table 4.13). */
@@ -19,8 +26,8 @@ enum { SCI_EN = 1 << 0, BM_RLD = 1 << 1, SLP_TYP_SHIFT = 10, SLP_TYP = 7 << SLP_
 
 typedef struct Piix4Pm {
     PciDevice pci;
-    Irq sci; /* pin group "sci" */
-    Timer timer; /* the next change of the PM timer's top bit, while its event is enabled */
+    Irq sci;       /* pin group "sci" */
+    Timer timer;   /* the next change of the PM timer's top bit, while its event is enabled */
     void *mapping; /* of the PM ports */
     uint64_t mapped_at;
     struct {
@@ -214,8 +221,12 @@ void piix4pm_power_button(Device *dev)
 
 static bool piix4pm_realize(Device *dev, GError **error)
 {
-    static const PciIds ids = {.vendor = 0x8086, .device = 0x7113, .class_code = 0x0680, .revision = 3,
-                               .sub_vendor = 0x1af4, .sub_device = 0x1100};
+    static const PciIds ids = {.vendor = 0x8086,
+                               .device = 0x7113,
+                               .class_code = 0x0680,
+                               .revision = 3,
+                               .sub_vendor = 0x1af4,
+                               .sub_device = 0x1100};
     Piix4Pm *pm = piix4pm(dev);
     uint8_t *init = pm->pci.init;
     uint8_t *wmask = pm->pci.wmask;
@@ -276,7 +287,8 @@ static const Field piix4pm_state[] = {
 
 static const Pin piix4pm_pins[] = {PIN(Piix4Pm, "sci", sci)};
 
-DEVICE_TYPE(piix4pm, Piix4Pm, .name = "PIIX4_PM", .desc = "PIIX4 power management: ACPI registers, soft-off, PM timer",
-            .bus = BUS_NONE, FIELDS(piix4pm_state), REGS(piix4pm_regs), PINS(piix4pm_pins),
-            .realize = piix4pm_realize, .unrealize = piix4pm_unrealize, .reset = piix4pm_reset,
-            .update = piix4pm_update, .validate = piix4pm_validate);
+DEVICE_TYPE(piix4pm, Piix4Pm, .name = "PIIX4_PM",
+            .desc = "PIIX4 power management: ACPI registers, soft-off, PM timer", .bus = BUS_NONE,
+            FIELDS(piix4pm_state), REGS(piix4pm_regs), PINS(piix4pm_pins), .realize = piix4pm_realize,
+            .unrealize = piix4pm_unrealize, .reset = piix4pm_reset, .update = piix4pm_update,
+            .validate = piix4pm_validate);

@@ -141,8 +141,14 @@ static void put_port(Tables *t, uint16_t port, uint8_t bits, uint8_t access)
 static uint32_t add_fadt(Tables *t, const AcpiConfig *config, uint32_t facs, uint32_t dsdt)
 {
     enum { LEGACY_DEVICES = 1 << 0, KEYBOARD_8042 = 1 << 1, NO_VGA = 1 << 2 };
-    enum { WBINVD = 1 << 0, PROC_C1 = 1 << 2, SLP_BUTTON = 1 << 5, RTC_S4 = 1 << 7, RESET_REG = 1 << 10,
-           PLATFORM_CLOCK = 1 << 15 };
+    enum {
+        WBINVD = 1 << 0,
+        PROC_C1 = 1 << 2,
+        SLP_BUTTON = 1 << 5,
+        RTC_S4 = 1 << 7,
+        RESET_REG = 1 << 10,
+        PLATFORM_CLOCK = 1 << 15
+    };
     uint32_t at = begin_table(t, "FACP", 4);
 
     put(t, facs, 4);
@@ -219,7 +225,8 @@ static bool put_processor(Tables *t, unsigned uid, uint32_t apic_id)
 static uint32_t add_madt(Tables *t, const AcpiConfig *config)
 {
     enum { ACTIVE_HIGH_LEVEL = 0xd };
-    static const uint8_t level_irqs[] = {5, ACPI_SCI_IRQ, 10, 11}; /* the SCI and what PCI requests may be routed to */
+    /* The SCI and what PCI requests may be routed to. */
+    static const uint8_t level_irqs[] = {5, ACPI_SCI_IRQ, 10, 11};
     uint32_t at = begin_table(t, "APIC", 3);
     bool wide = false;
 
@@ -253,7 +260,8 @@ static uint32_t add_madt(Tables *t, const AcpiConfig *config)
 
 /* ---- roots ---- */
 
-static uint32_t add_root(Tables *t, const char *signature, unsigned pointer_size, const uint32_t *tables, unsigned count)
+static uint32_t add_root(Tables *t, const char *signature, unsigned pointer_size, const uint32_t *tables,
+                         unsigned count)
 {
     uint32_t at = begin_table(t, signature, 1);
 

@@ -86,8 +86,8 @@ bool boot_image_add_file(BootImage *image, const char *what, gpa_t addr, const B
                          uint64_t data_len, uint64_t len, GError **error)
 {
     if (data_len > len || !range_in(offset, data_len, file->size)) {
-        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s is not wholly in the file: it is truncated or damaged",
-                    what);
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                    "%s is not wholly in the file: it is truncated or damaged", what);
         return false;
     }
     return add(image, what,

@@ -35,19 +35,19 @@ typedef enum BootMode {
 typedef struct BootEntry {
     BootMode mode;
     uint64_t rip, rax, rbx, rsi;
-    gpa_t gdt;   /* of 4 descriptors: null, null, code (0x10), data (0x18); 0: the table register is left alone */
-    gpa_t cr3;   /* BOOT_LONG64 */
-    bool tss;    /* a busy 32-bit TSS at 0 of 0x68 bytes is loaded, as PVH wants */
+    gpa_t gdt; /* of 4 descriptors: null, null, code (0x10), data (0x18); 0: the table register is left alone */
+    gpa_t cr3; /* BOOT_LONG64 */
+    bool tss;  /* a busy 32-bit TSS at 0 of 0x68 bytes is loaded, as PVH wants */
 } BootEntry;
 
 typedef struct BootBlob {
     gpa_t addr;
-    uint64_t len;      /* bytes occupied; those beyond data_len are zeroed */
+    uint64_t len; /* bytes occupied; those beyond data_len are zeroed */
     uint64_t data_len;
-    GBytes *bytes;     /* either the data */
+    GBytes *bytes;        /* either the data */
     const BootFile *file; /* or where it is: a file of the image */
     uint64_t offset;
-    bool claim_only;   /* nothing is written: the kernel needs the room */
+    bool claim_only; /* nothing is written: the kernel needs the room */
 } BootBlob;
 
 typedef struct BootImage {
@@ -76,7 +76,8 @@ bool boot_image_claim(BootImage *image, const char *what, gpa_t addr, uint64_t l
  * An address for len bytes, aligned (a power of two), inside [lo, hi), RAM and free: the highest or the lowest one.
  * False when there is none.
  */
-bool boot_image_find_high(const BootImage *image, uint64_t len, uint64_t align, uint64_t lo, uint64_t hi, gpa_t *addr);
+bool boot_image_find_high(const BootImage *image, uint64_t len, uint64_t align, uint64_t lo, uint64_t hi,
+                          gpa_t *addr);
 bool boot_image_find_low(const BootImage *image, uint64_t len, uint64_t align, uint64_t lo, uint64_t hi, gpa_t *addr);
 /* Find the lowest place in conventional memory (below EBDA_BASE) and add bytes there. */
 bool boot_image_place_low(BootImage *image, const char *what, GBytes *bytes, uint64_t align, gpa_t *addr,

@@ -24,13 +24,14 @@ static bool check_ident(const uint8_t *ident, uint16_t type, uint16_t machine, G
     uint16_t want = ident[EI_CLASS] == ELFCLASS64 ? EM_X86_64 : EM_386;
 
     if (ident[EI_DATA] != ELFDATA2LSB || machine != want) {
-        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-                    "an ELF for another machine (e_machine %u), not for x86", machine);
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "an ELF for another machine (e_machine %u), not for x86",
+                    machine);
         return false;
     }
     if (type != ET_EXEC && type != ET_DYN) {
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-                    "an ELF that is not executable (e_type %u: an object file, module or core dump), not a kernel", type);
+                    "an ELF that is not executable (e_type %u: an object file, module or core dump), not a kernel",
+                    type);
         return false;
     }
     return true;
@@ -45,15 +46,23 @@ static bool read_segment(const BootFile *file, const ElfFile *elf, uint64_t at, 
         if (!boot_file_read(file, at, &p64, sizeof(p64))) {
             return false;
         }
-        *seg = (ElfSegment){.type = p64.p_type, .offset = p64.p_offset, .paddr = p64.p_paddr, .filesz = p64.p_filesz,
-                            .memsz = p64.p_memsz, .align = p64.p_align};
+        *seg = (ElfSegment){.type = p64.p_type,
+                            .offset = p64.p_offset,
+                            .paddr = p64.p_paddr,
+                            .filesz = p64.p_filesz,
+                            .memsz = p64.p_memsz,
+                            .align = p64.p_align};
         return true;
     }
     if (!boot_file_read(file, at, &p32, sizeof(p32))) {
         return false;
     }
-    *seg = (ElfSegment){.type = p32.p_type, .offset = p32.p_offset, .paddr = p32.p_paddr, .filesz = p32.p_filesz,
-                        .memsz = p32.p_memsz, .align = p32.p_align};
+    *seg = (ElfSegment){.type = p32.p_type,
+                        .offset = p32.p_offset,
+                        .paddr = p32.p_paddr,
+                        .filesz = p32.p_filesz,
+                        .memsz = p32.p_memsz,
+                        .align = p32.p_align};
     return true;
 }
 

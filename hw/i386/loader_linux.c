@@ -9,7 +9,8 @@
 
 #include "util/checked.h"
 
-enum { /* offsets in the file's first sectors and in the zero page alike */
+/* Offsets in the file's first sectors and in the zero page alike. */
+enum {
     HDR_SETUP_SECTS = 0x1f1,
     HDR_SYSSIZE = 0x1f4,
     HDR_VID_MODE = 0x1fa,
@@ -30,7 +31,8 @@ enum { /* offsets in the file's first sectors and in the zero page alike */
     HDR_INIT_SIZE = 0x260,
     HDR_END_MAX = 0x290,
 };
-enum { /* zero page only */
+/* Zero page only. */
+enum {
     ZP_SIZE = 4096,
     ZP_ACPI_RSDP = 0x70,
     ZP_E820_ENTRIES = 0x1e8,
@@ -49,7 +51,7 @@ enum { LOADED_HIGH = 1 << 0, XLF_KERNEL_64 = 1 << 0 };
 typedef struct LinuxHeader {
     uint16_t version;
     bool entry64;
-    uint64_t setup_len;   /* bytes before the protected-mode kernel */
+    uint64_t setup_len; /* bytes before the protected-mode kernel */
     uint64_t payload_len;
     uint64_t room_end;    /* the kernel uses [LOAD_ADDRESS, room_end) before it reads the memory map */
     uint32_t initrd_max;  /* highest address an initrd's byte may have */
@@ -81,7 +83,8 @@ static bool parse_header(const KernelHead *head, bool long_mode, LinuxHeader *ou
     need = (out->version >= 0x204 ? head32(head, HDR_SYSSIZE) : head16(head, HDR_SYSSIZE)) * 16ull;
     if (head->file_size <= out->setup_len || head->file_size - out->setup_len + 15 < need) {
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-                    "it is truncated: the header announces %" G_GUINT64_FORMAT " bytes, the file has %" G_GUINT64_FORMAT,
+                    "it is truncated: the header announces %" G_GUINT64_FORMAT
+                    " bytes, the file has %" G_GUINT64_FORMAT,
                     out->setup_len + need, head->file_size);
         return false;
     }
@@ -135,7 +138,8 @@ static bool add_initrd(BootImage *image, const LinuxHeader *hdr, const char *nam
     return boot_image_add_file(image, "the initrd", addr, file, 0, file->size, file->size, error);
 }
 
-static bool add_cmdline(BootImage *image, const LinuxHeader *hdr, const char *text, uint8_t *zero_page, GError **error)
+static bool add_cmdline(BootImage *image, const LinuxHeader *hdr, const char *text, uint8_t *zero_page,
+                        GError **error)
 {
     size_t len = strlen(text);
     g_autoptr(GBytes) bytes = g_bytes_new(text, len + 1);

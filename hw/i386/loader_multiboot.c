@@ -15,7 +15,8 @@
 #define HEADER_SEARCH 8192u
 #define MAX_MODULES 64
 
-enum { /* offsets in the header */
+/* Offsets in the header. */
+enum {
     MB_FLAGS = 4,
     MB_CHECKSUM = 8,
     MB_HEADER_ADDR = 12,
@@ -27,8 +28,14 @@ enum { /* offsets in the header */
 enum { FLAG_ALIGN = 1 << 0, FLAG_MEMORY = 1 << 1, FLAG_VIDEO = 1 << 2, FLAG_ADDRESSES = 1 << 16 };
 #define FLAGS_MUST_KNOW 0xffffu
 
-enum { INFO_MEMORY = 1 << 0, INFO_BOOT_DEVICE = 1 << 1, INFO_CMDLINE = 1 << 2, INFO_MODULES = 1 << 3, INFO_MMAP = 1 << 6,
-       INFO_LOADER_NAME = 1 << 9 };
+enum {
+    INFO_MEMORY = 1 << 0,
+    INFO_BOOT_DEVICE = 1 << 1,
+    INFO_CMDLINE = 1 << 2,
+    INFO_MODULES = 1 << 3,
+    INFO_MMAP = 1 << 6,
+    INFO_LOADER_NAME = 1 << 9
+};
 #define NO_BOOT_DEVICE 0x8000ffffu
 
 typedef struct Info {
@@ -88,9 +95,10 @@ static bool load_by_addresses(BootImage *image, const BootFile *file, const Kern
     uint64_t len;
 
     if (header_addr < load_addr || header_addr - load_addr > at) {
-        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-                    "its multiboot header says the text starts at 0x%x and the header at 0x%x, which the file contradicts",
-                    load_addr, header_addr);
+        g_set_error(
+            error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+            "its multiboot header says the text starts at 0x%x and the header at 0x%x, which the file contradicts",
+            load_addr, header_addr);
         return false;
     }
     offset = at - (header_addr - load_addr);
@@ -117,8 +125,9 @@ static bool load_elf(BootImage *image, const BootFile *file, uint32_t *entry, gp
         return false;
     }
     if (elf.is64) {
-        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-                    "a 64-bit ELF with a multiboot header; multiboot starts 32-bit images: wrap it (objcopy -O elf32-i386)");
+        g_set_error(
+            error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+            "a 64-bit ELF with a multiboot header; multiboot starts 32-bit images: wrap it (objcopy -O elf32-i386)");
         return false;
     }
     *entry = (uint32_t)elf.entry;
@@ -213,7 +222,8 @@ static bool add_info(BootImage *image, const KernelRequest *request, Block *bloc
     g_autofree char *cmdline = g_strdup_printf("%s %s", request->kernel, request->append ? request->append : "");
     g_autoptr(GBytes) bytes = NULL;
     MmapEntry mmap[MEMORY_MAP_MAX];
-    Info info = {.flags = INFO_MEMORY | INFO_BOOT_DEVICE | INFO_CMDLINE | INFO_MODULES | INFO_MMAP | INFO_LOADER_NAME};
+    Info info = {.flags =
+                     INFO_MEMORY | INFO_BOOT_DEVICE | INFO_CMDLINE | INFO_MODULES | INFO_MMAP | INFO_LOADER_NAME};
 
     append(block, &info, sizeof(info)); /* overwritten below */
     fill_memory_map(&image->map, mmap);
@@ -254,7 +264,8 @@ bool multiboot_load(BootImage *image, const KernelRequest *request, const BootFi
         return false;
     }
     if (image->map.below_4g <= HIGH_RAM_BASE) {
-        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOSPC, "multiboot needs more than 1 MiB of RAM; use a larger -m");
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOSPC,
+                    "multiboot needs more than 1 MiB of RAM; use a larger -m");
         return false;
     }
     if (!(flags & FLAG_ADDRESSES ? load_by_addresses(image, file, head, at, &entry, &next, error)

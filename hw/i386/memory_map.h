@@ -8,10 +8,10 @@
 #include "util/base.h"
 
 enum {
-    LOW_RAM_END = 0xa0000,  /* below: conventional memory; from here the VGA window */
-    EBDA_BASE = 0x9fc00,    /* extended BIOS data area: 1 KiB that is not the system's */
+    LOW_RAM_END = 0xa0000, /* below: conventional memory; from here the VGA window */
+    EBDA_BASE = 0x9fc00,   /* extended BIOS data area: 1 KiB that is not the system's */
     ROM_AREA_BASE = 0xc0000,
-    TABLES_BASE = 0xe0000,  /* firmware tables, in the part of the ROM area that is searched for their anchors */
+    TABLES_BASE = 0xe0000, /* firmware tables, in the part of the ROM area that is searched for their anchors */
     HIGH_RAM_BASE = 0x100000,
 };
 #define PCI_HOLE_BASE 0xe0000000ull /* RAM never reaches into the last 512 MiB below 4 GiB */

@@ -43,15 +43,15 @@ static bool map_isa(PcBoard *pc, Device *dev, uint64_t iobase, GError **error)
     FlatRange taken;
 
     if (iobase >= 0x10000 || region->size > 0x10000 - iobase) {
-        g_set_error(error, OPTS_ERROR, OPTS_USAGE, "%s: iobase=0x%" G_GINT64_MODIFIER "x: there are only 64 KiB of ports",
-                    dev->type->name, iobase);
+        g_set_error(error, OPTS_ERROR, OPTS_USAGE,
+                    "%s: iobase=0x%" G_GINT64_MODIFIER "x: there are only 64 KiB of ports", dev->type->name, iobase);
         return false;
     }
     for (uint64_t port = iobase; port < iobase + region->size; port++) {
         if (space_lookup(pc->machine->io, port, &taken)) {
             g_set_error(error, OPTS_ERROR, OPTS_USAGE,
-                        "%s: port 0x%" G_GINT64_MODIFIER "x is taken by %s; choose another iobase", dev->type->name, port,
-                        taken.region->name);
+                        "%s: port 0x%" G_GINT64_MODIFIER "x is taken by %s; choose another iobase", dev->type->name,
+                        port, taken.region->name);
             return false;
         }
     }
@@ -121,8 +121,8 @@ static const DeviceType *find_type(Opts *opts, GError **error)
     const DeviceType *const *types = device_types(&count);
 
     if (!driver) {
-        g_set_error(error, OPTS_ERROR, OPTS_USAGE, "-device %s: the name of a device is missing (-device help lists them)",
-                    opts->text);
+        g_set_error(error, OPTS_ERROR, OPTS_USAGE,
+                    "-device %s: the name of a device is missing (-device help lists them)", opts->text);
         return NULL;
     }
     if (type && type->bus == BUS_NONE) {

@@ -27,8 +27,15 @@ static void put_word(Device *rtc, unsigned index, uint64_t value)
 
 static void fill_cmos(PcBoard *pc)
 {
-    enum { EQUIPMENT = 0x14, BASE_KIB = 0x15, EXT_KIB = 0x17, EXT_KIB_2 = 0x30, EXT_64K = 0x34, HIGH_64K = 0x5b,
-           NUM_CPUS_1 = 0x5f };
+    enum {
+        EQUIPMENT = 0x14,
+        BASE_KIB = 0x15,
+        EXT_KIB = 0x17,
+        EXT_KIB_2 = 0x30,
+        EXT_64K = 0x34,
+        HIGH_64K = 0x5b,
+        NUM_CPUS_1 = 0x5f
+    };
     MemoryMap map;
     uint64_t above_1m;
     uint64_t above_16m;
@@ -175,7 +182,8 @@ static bool add_keyboard(PcBoard *pc, GError **error)
     }
     /* One region; the ports between its two belong to others. */
     space_map(pc->machine->io, I8042_DATA_PORT, device_region(pc->kbc, 0), 0, 1, 0);
-    space_map(pc->machine->io, I8042_COMMAND_PORT, device_region(pc->kbc, 0), I8042_COMMAND_PORT - I8042_DATA_PORT, 1, 0);
+    space_map(pc->machine->io, I8042_COMMAND_PORT, device_region(pc->kbc, 0), I8042_COMMAND_PORT - I8042_DATA_PORT, 1,
+              0);
     pc_map_ports(pc, port92, 0, PORT92_PORT);
     device_connect(pc->kbc, "kbd-irq", 0, pc_irq_source(pc, IRQ_KEYBOARD));
     device_connect(pc->kbc, "mouse-irq", 0, pc_irq_source(pc, IRQ_MOUSE));

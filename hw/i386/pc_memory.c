@@ -60,8 +60,8 @@ void pc_memory_init(PcBoard *pc)
 
     memory_map_init(&map, m->ram->size);
     pc->ram = (Region){.name = "ram", .kind = REGION_RAM, .size = m->ram->size, .host = m->ram->host};
-    pc->rom_area = (Region){.name = "ram-read-only", .kind = REGION_ROM, .size = ROM_AREA_SIZE,
-                            .host = m->ram->host + ROM_AREA_BASE};
+    pc->rom_area = (Region){
+        .name = "ram-read-only", .kind = REGION_ROM, .size = ROM_AREA_SIZE, .host = m->ram->host + ROM_AREA_BASE};
     region_init_io(&pc->shadow, "ram-write-only", ROM_AREA_SIZE, &shadow_ops, pc);
     space_begin(m->memory);
     map_ram(pc, 0, LOW_RAM_END, 0);

@@ -108,8 +108,12 @@ void i440fx_wire(I440fx *bridge, PciBus *bus, const Region *reset_control,
 
 static bool i440fx_realize(Device *dev, GError **error)
 {
-    static const PciIds ids = {.vendor = 0x8086, .device = 0x1237, .class_code = 0x0600, .revision = 2,
-                               .sub_vendor = 0x1af4, .sub_device = 0x1100};
+    static const PciIds ids = {.vendor = 0x8086,
+                               .device = 0x1237,
+                               .class_code = 0x0600,
+                               .revision = 2,
+                               .sub_vendor = 0x1af4,
+                               .sub_device = 0x1100};
     I440fx *bridge = i440fx(dev);
 
     pci_device_init(&bridge->pci, bridge->s.config, &ids);

@@ -30,8 +30,9 @@ void pci_device_init(PciDevice *pci, uint8_t *config, const PciIds *ids)
     pci->init[PCI_HEADER_TYPE] = ids->multifunction ? PCI_HEADER_MULTIFUNCTION : 0;
     pci_put16(pci->init, PCI_SUBSYSTEM_VENDOR_ID, ids->sub_vendor);
     pci_put16(pci->init, PCI_SUBSYSTEM_ID, ids->sub_device);
-    pci_put16(pci->wmask, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_PARITY |
-                                           PCI_COMMAND_SERR | PCI_COMMAND_INTX_DISABLE);
+    pci_put16(pci->wmask, PCI_COMMAND,
+              PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_PARITY | PCI_COMMAND_SERR |
+                  PCI_COMMAND_INTX_DISABLE);
     pci_put16(pci->w1c, PCI_STATUS, 0xf900); /* 6.2.3: error bits, write one to clear */
     pci->live[PCI_STATUS] = PCI_STATUS_INTERRUPT;
     pci->wmask[PCI_CACHE_LINE_SIZE] = 0xff;
@@ -130,8 +131,8 @@ void pci_set_intx(PciDevice *pci, bool level)
     bool disabled = pci_get16(pci->config, PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE;
 
     /* 6.2.3: the status bit tells the request even while the pin is disabled. */
-    pci->config[PCI_STATUS] = (uint8_t)((pci->config[PCI_STATUS] & ~PCI_STATUS_INTERRUPT) |
-                                        (level ? PCI_STATUS_INTERRUPT : 0));
+    pci->config[PCI_STATUS] =
+        (uint8_t)((pci->config[PCI_STATUS] & ~PCI_STATUS_INTERRUPT) | (level ? PCI_STATUS_INTERRUPT : 0));
     level = level && !disabled && !pci_msi_enabled(pci);
     if (level != pci->intx) {
         pci->intx = level;

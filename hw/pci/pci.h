@@ -84,13 +84,13 @@ typedef struct PciBar {
 
 struct PciDevice {
     Device dev;
-    PciBus *bus;     /* NULL until plugged */
-    char *addr_prop; /* property `addr`: "slot[.function]" in hexadecimal */
-    uint8_t devfn;   /* slot << 3 | function */
-    bool intx;       /* level of the interrupt pin: derived */
-    uint8_t msi_cap; /* offset of the MSI capability, 0: none */
-    uint8_t next_cap; /* first free byte for pci_add_capability() */
-    uint8_t *config; /* the state's 256 bytes */
+    PciBus *bus;                    /* NULL until plugged */
+    char *addr_prop;                /* property `addr`: "slot[.function]" in hexadecimal */
+    uint8_t devfn;                  /* slot << 3 | function */
+    bool intx;                      /* level of the interrupt pin: derived */
+    uint8_t msi_cap;                /* offset of the MSI capability, 0: none */
+    uint8_t next_cap;               /* first free byte for pci_add_capability() */
+    uint8_t *config;                /* the state's 256 bytes */
     uint8_t init[PCI_CONFIG_SIZE];  /* their value after reset */
     uint8_t wmask[PCI_CONFIG_SIZE]; /* bits software can write */
     uint8_t w1c[PCI_CONFIG_SIZE];   /* bits that software clears by writing 1 */

@@ -64,7 +64,8 @@ static bool parse_addr(const char *text, unsigned *devfn, GError **error)
     }
     if (!ok || *end || slot > 31 || function > 7) {
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-                    "addr=%s: not a PCI address; write slot (0 to 1f) or slot.function (0 to 7), such as 5 or 5.1", text);
+                    "addr=%s: not a PCI address; write slot (0 to 1f) or slot.function (0 to 7), such as 5 or 5.1",
+                    text);
         return false;
     }
     *devfn = PCI_DEVFN((unsigned)slot, (unsigned)function);
@@ -105,8 +106,9 @@ bool pci_bus_plug(PciBus *bus, PciDevice *pci, int devfn, GError **error)
         at = (unsigned)free_slot;
     }
     if (bus->functions[at]) {
-        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_EXIST, "PCI address %x.%x is taken by %s; leave addr= away or choose another",
-                    at >> 3, at & 7, bus->functions[at]->dev.type->name);
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_EXIST,
+                    "PCI address %x.%x is taken by %s; leave addr= away or choose another", at >> 3, at & 7,
+                    bus->functions[at]->dev.type->name);
         return false;
     }
     pci->bus = pci_bus_ref(bus);

@@ -102,9 +102,7 @@ static uint64_t empty_read(void *opaque, uint64_t offset, unsigned size)
     return 0;
 }
 
-static void empty_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
-{
-}
+static void empty_write(void *opaque, uint64_t offset, uint64_t value, unsigned size) {}
 
 static const RegionOps mmio_ops = {.read = mmio_read, .write = mmio_write, .max_size = 1};
 static const RegionOps pio_ops = {.read = pio_read, .write = pio_write, .max_size = 1};
@@ -112,8 +110,8 @@ static const RegionOps empty_ops = {.read = empty_read, .write = empty_write, .m
 
 static bool testdev_realize(Device *dev, GError **error)
 {
-    static const PciIds ids = {.vendor = 0x1b36, .device = 0x0005, .class_code = 0x00ff, .sub_vendor = 0x1af4,
-                               .sub_device = 0x1100};
+    static const PciIds ids = {
+        .vendor = 0x1b36, .device = 0x0005, .class_code = 0x00ff, .sub_vendor = 0x1af4, .sub_device = 0x1100};
     PciTestdev *td = testdev(dev);
 
     if (td->membar & (td->membar - 1) || (td->membar && td->membar < 16)) {

@@ -72,8 +72,12 @@ static const Reg piix3_regs[] = {
 
 static bool piix3_realize(Device *dev, GError **error)
 {
-    static const PciIds ids = {.vendor = 0x8086, .device = 0x7000, .class_code = 0x0601, .multifunction = true,
-                               .sub_vendor = 0x1af4, .sub_device = 0x1100};
+    static const PciIds ids = {.vendor = 0x8086,
+                               .device = 0x7000,
+                               .class_code = 0x0601,
+                               .multifunction = true,
+                               .sub_vendor = 0x1af4,
+                               .sub_device = 0x1100};
     Piix3 *bridge = piix3(dev);
     uint8_t *init = bridge->pci.init;
     uint8_t *wmask = bridge->pci.wmask;

@@ -13,9 +13,9 @@ enum { PIIX3_PIRQRC = 0x60 }; /* four route registers: bit 7 off, bits 3-0 ISA i
 
 typedef struct Piix3 {
     PciDevice pci;
-    Irq isa[16];   /* pin group "isa" */
+    Irq isa[16];              /* pin group "isa" */
     bool pirq[PCI_NUM_PIRQS]; /* levels on the inputs PIRQA#..PIRQD# (true: requesting) */
-    uint16_t driven; /* bit n: isa[n] is high now */
+    uint16_t driven;          /* bit n: isa[n] is high now */
     struct {
         PCI_CONFIG_STATE;
         uint8_t reset_control;
