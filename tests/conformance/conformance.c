@@ -143,6 +143,11 @@ static Device *make(TestEnv *t, const DeviceType *type, unsigned *changes)
 {
     Device *dev = test_device_new(t, type->name);
     g_autoptr(GError) error = NULL;
+    for (uint32_t i = 0; i < type->num_props; i++) {
+        if (type->props[i].kind == PROP_CHARDEV) {
+            device_set_chardev(dev, type->props[i].name, test_char_dev(test_char_new(t)));
+        }
+    }
     if (!device_realize(dev, &error)) {
         g_autofree char *why = g_strdup_printf("needs more than its defaults: %s", error->message);
         g_test_skip(why);

@@ -90,6 +90,7 @@ TestEnv *test_env_new(void)
     t->clock = clock_new_manual();
     t->pages = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     t->devices = g_ptr_array_new();
+    t->chars = g_ptr_array_new_with_free_func((GDestroyNotify)chardev_free);
     t->env = (DeviceEnv){
         .clock = t->clock,
         .opaque = t,
@@ -107,6 +108,7 @@ void test_env_free(TestEnv *t)
         device_free(g_ptr_array_index(t->devices, i));
     }
     g_ptr_array_free(t->devices, true);
+    g_ptr_array_free(t->chars, true);
     g_assert_cmpint(clock_deadline(t->clock), ==, TIMER_OFF); /* a freed device left a timer behind */
     clock_free(t->clock);
     g_hash_table_destroy(t->pages);

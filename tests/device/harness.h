@@ -16,6 +16,7 @@
  */
 #pragma once
 
+#include "chardev/chardev.h"
 #include "hw/core/device.h"
 
 #define TEST_LOG_MAX 64
@@ -27,6 +28,7 @@ typedef struct TestEnv {
     Clock *clock;
     GHashTable *pages; /* page number -> 4096 bytes */
     GPtrArray *devices;
+    GPtrArray *chars;
     unsigned num_requests; /* counts on past TEST_LOG_MAX */
     struct {
         DeviceRequest request;
@@ -71,3 +73,18 @@ void test_input(Device *dev, unsigned n, bool level);
 
 /* Saves dev, loads it into a new device of its type, checks that the copy saves the same. Returns the copy. */
 Device *test_clone(TestEnv *t, Device *dev);
+
+/* A character device of the test: what the chip sends is kept, what the test types reaches the chip. */
+typedef struct TestChar TestChar;
+TestChar *test_char_new(TestEnv *t); /* owned by the environment */
+/* For device_set_chardev(). */
+Chardev *test_char_dev(TestChar *c);
+/* What was sent since the last call, as text; valid until the next. */
+const char *test_char_sent(TestChar *c);
+/* The peer takes at most n more bytes (SIZE_MAX: any number); when there is room again the chip is told. */
+void test_char_room(TestChar *c, size_t n);
+/* Bytes from the peer: as many as the chip can take now; their number. */
+size_t test_char_type(TestChar *c, const char *bytes, size_t len);
+void test_char_event(TestChar *c, CharEvent event);
+/* How often the chip said that it can receive again. */
+unsigned test_char_accepts(const TestChar *c);
