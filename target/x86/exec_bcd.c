@@ -45,27 +45,29 @@ static void das(X86Cpu *cpu, const Insn *i)
 }
 EXEC_ONE(das, das);
 
+/* AX +/- 106h when adjusting; the undefined flags are those of the 16-bit operation on Zen. */
+static void ascii_adjust(X86Cpu *cpu, bool subtract)
+{
+    uint16_t ax = (uint16_t)cpu->r[RAX], r = ax;
+    uint32_t f = 0;
+    if ((ax & 15) > 9 || (flags_compute(cpu) & FL_AF)) {
+        r = (uint16_t)(subtract ? ax - 0x106 : ax + 0x106);
+        f = FL_AF | FL_CF | ((subtract ? ax & ~r : r & ~ax) & 0x8000 ? FL_OF : 0);
+    }
+    f |= (r & 0x8000 ? FL_SF : 0) | (r == 0 ? FL_ZF : 0) | (__builtin_parity((uint8_t)r) ? 0 : FL_PF);
+    reg16_set(cpu, RAX, r & 0xff0f);
+    flags_set(cpu, f);
+}
+
 static void aaa(X86Cpu *cpu, const Insn *i)
 {
-    uint16_t ax = (uint16_t)cpu->r[RAX];
-    bool adjust = (ax & 15) > 9 || (flags_compute(cpu) & FL_AF);
-    if (adjust) {
-        ax += 0x106;
-    }
-    reg16_set(cpu, RAX, ax & 0xff0f);
-    flags_set(cpu, adjust ? FL_AF | FL_CF : 0);
+    ascii_adjust(cpu, false);
 }
 EXEC_ONE(aaa, aaa);
 
 static void aas(X86Cpu *cpu, const Insn *i)
 {
-    uint16_t ax = (uint16_t)cpu->r[RAX];
-    bool adjust = (ax & 15) > 9 || (flags_compute(cpu) & FL_AF);
-    if (adjust) {
-        ax -= 0x106;
-    }
-    reg16_set(cpu, RAX, ax & 0xff0f);
-    flags_set(cpu, adjust ? FL_AF | FL_CF : 0);
+    ascii_adjust(cpu, true);
 }
 EXEC_ONE(aas, aas);
 

@@ -36,10 +36,21 @@ static void jcc(X86Cpu *cpu, const Insn *i)
 }
 EXEC_ONE(jcc, jcc);
 
+/* A fault of the push comes before that of the target (seen on Zen). */
 static void call_to(X86Cpu *cpu, const Insn *i, uint64_t target)
 {
+    unsigned size = 1u << i->osize;
+    gva_t sp = (cpu->r[RSP] - size) & asize_mask[cpu->stack_size];
+    MemRef ref = mem_ref(cpu, SEG_SS, sp, size);
     target = checked_target(cpu, target, i->osize);
-    push_osize(cpu, i->osize, cpu->rip);
+    if (size == 2) {
+        ref_store16(cpu, &ref, (uint16_t)cpu->rip);
+    } else if (size == 4) {
+        ref_store32(cpu, &ref, (uint32_t)cpu->rip);
+    } else {
+        ref_store64(cpu, &ref, cpu->rip);
+    }
+    reg_set_log2(cpu, RSP, cpu->stack_size, sp);
     cpu->rip = target;
 }
 

@@ -74,9 +74,11 @@ EXEC_WIDE_R_M(movzx_w, movzx_w_r, movzx_w_m);
 EXEC_WIDE_R_M(movsx_b, movsx_b_r, movsx_b_m);
 EXEC_WIDE_R_M(movsx_w, movsx_w_r, movsx_w_m);
 
-/* MOVSXD: without REX.W a plain move; with 66 it moves 16 bits. */
+/* MOVSXD: the source always has 32 bits, of which 16 and 32-bit destinations take the low ones. */
+DEFINE_EXTEND(movsxd, 32, 16, int32_t)
+DEFINE_EXTEND(movsxd, 32, 32, int32_t)
 DEFINE_EXTEND(movsxd, 32, 64, int32_t)
-EXEC_8(movsxd, exec_ud_fn, mov_g_r16, mov_g_r32, movsxd_r64, exec_ud_fn, mov_g_m16, mov_g_m32, movsxd_m64);
+EXEC_WIDE_R_M(movsxd, movsxd_r, movsxd_m);
 
 /* CBW CWDE CDQE, CWD CDQ CQO. */
 static void cbw16(X86Cpu *cpu, const Insn *i)

@@ -92,31 +92,28 @@ EXEC_WIDE_R_M(pop_e, pop_r, pop_m);
 
 /* ---- PUSHA, POPA ---- */
 
-/* All eight places are checked first: their addresses wrap one by one. */
+/*
+ * Memory and registers change word by word, rSP last: after a fault in the middle the instruction starts again (as on
+ * silicon).
+ */
 #define DEFINE_PUSHA(bits)                                                                                             \
     static void pusha##bits(X86Cpu *cpu, const Insn *i)                                                                \
     {                                                                                                                  \
-        MemRef ref[8];                                                                                                 \
         for (unsigned n = 0; n < 8; n++) {                                                                             \
-            ref[n] = mem_ref(cpu, SEG_SS, (cpu->r[RSP] - (n + 1) * (bits / 8)) & stack_mask(cpu), bits / 8);           \
-        }                                                                                                              \
-        for (unsigned n = 0; n < 8; n++) {                                                                             \
-            ref_store##bits(cpu, &ref[n], (uint##bits##_t)cpu->r[n]);                                                  \
+            gva_t sp = (cpu->r[RSP] - (n + 1) * (bits / 8)) & stack_mask(cpu);                                         \
+            mem_write##bits(cpu, SEG_SS, sp, (uint##bits##_t)cpu->r[n]);                                               \
         }                                                                                                              \
         stack_adjust(cpu, -8 * (bits / 8));                                                                            \
     }                                                                                                                  \
     static void popa##bits(X86Cpu *cpu, const Insn *i)                                                                 \
     {                                                                                                                  \
-        uint##bits##_t v[8];                                                                                           \
         for (unsigned n = 0; n < 8; n++) {                                                                             \
-            v[n] = mem_read##bits(cpu, SEG_SS, (cpu->r[RSP] + n * (bits / 8)) & stack_mask(cpu));                      \
-        }                                                                                                              \
-        stack_adjust(cpu, 8 * (bits / 8));                                                                             \
-        for (unsigned n = 0; n < 8; n++) {                                                                             \
+            uint##bits##_t v = mem_read##bits(cpu, SEG_SS, (cpu->r[RSP] + n * (bits / 8)) & stack_mask(cpu));          \
             if (7 - n != RSP) {                                                                                        \
-                reg##bits##_set(cpu, 7 - n, v[n]);                                                                     \
+                reg##bits##_set(cpu, 7 - n, v);                                                                        \
             }                                                                                                          \
         }                                                                                                              \
+        stack_adjust(cpu, 8 * (bits / 8));                                                                             \
     }
 DEFINE_PUSHA(16)
 DEFINE_PUSHA(32)

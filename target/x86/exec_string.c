@@ -303,10 +303,16 @@ static void cmps(X86Cpu *cpu, const Insn *i)
     if (rep_done(cpu, &rep)) {
         return;
     }
-    uint64_t a, b;
+    uint64_t a = 0, b;
+    bool source_first = rep.size == 1 && (i->flags & INSN_REP); /* which of two faults comes, on Zen */
     do {
-        a = load_element(cpu, &rep, i->seg, source_offset(cpu, &rep));
+        if (source_first) {
+            a = load_element(cpu, &rep, i->seg, source_offset(cpu, &rep));
+        }
         b = load_element(cpu, &rep, SEG_ES, dest_offset(cpu, &rep));
+        if (!source_first) {
+            a = load_element(cpu, &rep, i->seg, source_offset(cpu, &rep));
+        }
         compare_flags(cpu, i, a, b);
         advance(cpu, &rep, RSI, rep.step);
         advance(cpu, &rep, RDI, rep.step);
