@@ -114,8 +114,8 @@ bool seg_limit_allows(const Segment *s, gva_t off, unsigned size, bool real)
         uint64_t top = s->attr & SEG_DB ? 0xffffffff : 0xffff;
         return off > s->limit && last <= top;
     }
-    /* A 4 GiB segment has no end: the address wraps. */
-    return s->limit == 0xffffffff || last <= s->limit;
+    /* A 4 GiB segment does not wrap around either: silicon raises the fault for an operand across its end. */
+    return last <= s->limit;
 }
 
 void seg_check_slow(X86Cpu *cpu, unsigned seg, gva_t off, unsigned size, Access access)
