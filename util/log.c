@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,12 +34,12 @@ static const struct {
 };
 
 static struct {
-    GMutex mutex;
+    pthread_mutex_t mutex;
     char *path;  /* NULL: stderr; guarded by mutex */
     int fd;      /* valid when path is set; guarded by mutex */
     bool failed; /* guarded by mutex */
     RateLimit bugs; /* of host_bug(); guarded by mutex */
-} dest;
+} dest = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 static void list_categories(void)
 {
@@ -113,19 +114,19 @@ bool log_set_file(const char *path, GError **error)
                     g_strerror(saved));
         return false;
     }
-    g_mutex_lock(&dest.mutex);
+    pthread_mutex_lock(&dest.mutex);
     close_locked();
     dest.path = g_strdup(path);
     dest.fd = fd;
-    g_mutex_unlock(&dest.mutex);
+    pthread_mutex_unlock(&dest.mutex);
     return true;
 }
 
 void log_close(void)
 {
-    g_mutex_lock(&dest.mutex);
+    pthread_mutex_lock(&dest.mutex);
     close_locked();
-    g_mutex_unlock(&dest.mutex);
+    pthread_mutex_unlock(&dest.mutex);
 }
 
 /* 0 or the errno that stopped it.  A reader that is slow for a second loses the rest of this message. */
@@ -178,7 +179,7 @@ static int write_no_signal(int fd, const char *text, size_t len)
 
 static void put(const char *text, size_t len)
 {
-    g_mutex_lock(&dest.mutex);
+    pthread_mutex_lock(&dest.mutex);
     if (!dest.failed) {
         int err = write_no_signal(dest.path ? dest.fd : STDERR_FILENO, text, len);
         if (err) {
@@ -190,7 +191,7 @@ static void put(const char *text, size_t len)
             }
         }
     }
-    g_mutex_unlock(&dest.mutex);
+    pthread_mutex_unlock(&dest.mutex);
 }
 
 void log_printf(const char *format, ...)
@@ -216,9 +217,9 @@ void log_printf(const char *format, ...)
 void host_bug(const char *format, ...)
 {
     uint32_t dropped;
-    g_mutex_lock(&dest.mutex);
+    pthread_mutex_lock(&dest.mutex);
     bool ok = rate_limit_ok(&dest.bugs, &dropped);
-    g_mutex_unlock(&dest.mutex);
+    pthread_mutex_unlock(&dest.mutex);
     if (ok) {
         va_list ap;
         va_start(ap, format);

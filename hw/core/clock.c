@@ -5,6 +5,7 @@
  */
 #include "hw/core/clock.h"
 
+#include <pthread.h>
 #include <time.h>
 
 #include "util/log.h"
@@ -17,7 +18,7 @@ struct Clock {
     uint32_t seq;    /* odd while running and base change; atomic */
     bool running;    /* atomic, changed under lock */
     int64_t base;    /* running: host time at virtual 0; else (and manual): the virtual time itself; atomic */
-    GMutex lock;     /* guards the list, its timers and changes of running and base */
+    pthread_mutex_t lock;     /* guards the list, its timers and changes of running and base */
     Timer *first;
     void (*notify)(void *opaque); /* guarded by lock */
     void *notify_opaque;
@@ -34,7 +35,7 @@ static Clock *clock_new(bool manual)
 {
     Clock *clock = g_new0(Clock, 1);
     clock->manual = manual;
-    g_mutex_init(&clock->lock);
+    pthread_mutex_init(&clock->lock, NULL);
     return clock;
 }
 
@@ -59,7 +60,7 @@ void clock_free(Clock *clock)
         timer->next = NULL;
         timer->deadline = TIMER_OFF;
     }
-    g_mutex_clear(&clock->lock);
+    pthread_mutex_destroy(&clock->lock);
     g_free(clock);
 }
 
@@ -72,23 +73,25 @@ int64_t clock_now(Clock *clock)
         uint32_t seq = __atomic_load_n(&clock->seq, __ATOMIC_ACQUIRE);
         bool running = __atomic_load_n(&clock->running, __ATOMIC_ACQUIRE);
         int64_t base = __atomic_load_n(&clock->base, __ATOMIC_ACQUIRE);
+        int64_t now = running ? host_ns() - base : base;
+        /* Host time was read before any stop that is not seen here, so time never goes back. */
         if (!(seq & 1) && __atomic_load_n(&clock->seq, __ATOMIC_ACQUIRE) == seq) {
-            return running ? host_ns() - base : base;
+            return now;
         }
     }
 }
 
 static void set_running(Clock *clock, bool running)
 {
-    g_mutex_lock(&clock->lock);
+    pthread_mutex_lock(&clock->lock);
     if (!clock->manual && clock->running != running) {
-        int64_t base = host_ns() - clock->base; /* both ways: host time minus the other */
         __atomic_store_n(&clock->seq, clock->seq + 1, __ATOMIC_SEQ_CST);
+        int64_t base = host_ns() - clock->base; /* both ways: host time minus the other */
         __atomic_store_n(&clock->base, base, __ATOMIC_SEQ_CST);
         __atomic_store_n(&clock->running, running, __ATOMIC_SEQ_CST);
         __atomic_store_n(&clock->seq, clock->seq + 1, __ATOMIC_SEQ_CST);
     }
-    g_mutex_unlock(&clock->lock);
+    pthread_mutex_unlock(&clock->lock);
 }
 
 void clock_start(Clock *clock)
@@ -135,9 +138,9 @@ void timer_set(Timer *timer, int64_t deadline)
     if (!clock) {
         return;
     }
-    g_mutex_lock(&clock->lock);
+    pthread_mutex_lock(&clock->lock);
     if (timer->deadline == deadline) {
-        g_mutex_unlock(&clock->lock);
+        pthread_mutex_unlock(&clock->lock);
         return;
     }
     unlink_timer(clock, timer);
@@ -157,7 +160,7 @@ void timer_set(Timer *timer, int64_t deadline)
             opaque = clock->notify_opaque;
         }
     }
-    g_mutex_unlock(&clock->lock);
+    pthread_mutex_unlock(&clock->lock);
     if (notify) {
         notify(opaque);
     }
@@ -171,24 +174,24 @@ void timer_fini(Timer *timer)
 
 int64_t clock_deadline(Clock *clock)
 {
-    g_mutex_lock(&clock->lock);
+    pthread_mutex_lock(&clock->lock);
     int64_t deadline = clock->first ? clock->first->deadline : TIMER_OFF;
-    g_mutex_unlock(&clock->lock);
+    pthread_mutex_unlock(&clock->lock);
     return deadline;
 }
 
 void clock_set_notify(Clock *clock, void (*fn)(void *opaque), void *opaque)
 {
-    g_mutex_lock(&clock->lock);
+    pthread_mutex_lock(&clock->lock);
     clock->notify = fn;
     clock->notify_opaque = opaque;
-    g_mutex_unlock(&clock->lock);
+    pthread_mutex_unlock(&clock->lock);
 }
 
 /* Take the first timer off the list if it is due at `until`; fn and opaque are copied under the lock. */
 static bool take_due(Clock *clock, int64_t until, int64_t *deadline, TimerFn **fn, void **opaque)
 {
-    g_mutex_lock(&clock->lock);
+    pthread_mutex_lock(&clock->lock);
     Timer *timer = clock->first;
     bool due = timer && timer->deadline <= until;
     if (due) {
@@ -197,7 +200,7 @@ static bool take_due(Clock *clock, int64_t until, int64_t *deadline, TimerFn **f
         *opaque = timer->opaque;
         unlink_timer(clock, timer);
     }
-    g_mutex_unlock(&clock->lock);
+    pthread_mutex_unlock(&clock->lock);
     return due;
 }
 

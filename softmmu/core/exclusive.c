@@ -18,8 +18,8 @@ struct MachineLock {
     const void *owner; /* identity of the thread that holds mutex; atomic */
     unsigned depth;    /* guarded by mutex */
 
-    GMutex gate_mutex;
-    GCond gate_cond;            /* a gate became inactive, or a section ended */
+    pthread_mutex_t gate_mutex;
+    pthread_cond_t gate_cond;            /* a gate became inactive, or a section ended */
     VcpuGate *gates;            /* guarded by gate_mutex */
     const void *section_owner;  /* guarded by gate_mutex */
     unsigned section_depth;     /* guarded by gate_mutex */
@@ -34,8 +34,8 @@ MachineLock *machine_lock_new(void)
 {
     MachineLock *lock = g_new0(MachineLock, 1);
     pthread_mutex_init(&lock->mutex, NULL);
-    g_mutex_init(&lock->gate_mutex);
-    g_cond_init(&lock->gate_cond);
+    pthread_mutex_init(&lock->gate_mutex, NULL);
+    pthread_cond_init(&lock->gate_cond, NULL);
     return lock;
 }
 
@@ -45,8 +45,8 @@ void machine_lock_free(MachineLock *lock)
         return;
     }
     pthread_mutex_destroy(&lock->mutex);
-    g_mutex_clear(&lock->gate_mutex);
-    g_cond_clear(&lock->gate_cond);
+    pthread_mutex_destroy(&lock->gate_mutex);
+    pthread_cond_destroy(&lock->gate_cond);
     g_free(lock);
 }
 
@@ -68,7 +68,7 @@ static bool deactivate(MachineLock *lock, VcpuGate *gate)
     bool was = gate && gate->active;
     if (was) {
         gate->active = false;
-        g_cond_broadcast(&lock->gate_cond);
+        pthread_cond_broadcast(&lock->gate_cond);
     }
     return was;
 }
@@ -77,7 +77,7 @@ static bool deactivate(MachineLock *lock, VcpuGate *gate)
 static void activate(MachineLock *lock, VcpuGate *gate)
 {
     while (others_section(lock)) {
-        g_cond_wait(&lock->gate_cond, &lock->gate_mutex);
+        pthread_cond_wait(&lock->gate_cond, &lock->gate_mutex);
     }
     gate->active = true;
 }
@@ -86,17 +86,17 @@ void gate_register(MachineLock *lock, VcpuGate *gate)
 {
     gate->lock = lock;
     gate->active = false;
-    g_mutex_lock(&lock->gate_mutex);
+    pthread_mutex_lock(&lock->gate_mutex);
     gate->next = lock->gates;
     lock->gates = gate;
-    g_mutex_unlock(&lock->gate_mutex);
+    pthread_mutex_unlock(&lock->gate_mutex);
     own_gate = gate;
 }
 
 void gate_unregister(VcpuGate *gate)
 {
     MachineLock *lock = gate->lock;
-    g_mutex_lock(&lock->gate_mutex);
+    pthread_mutex_lock(&lock->gate_mutex);
     deactivate(lock, gate);
     for (VcpuGate **link = &lock->gates; *link; link = &(*link)->next) {
         if (*link == gate) {
@@ -104,7 +104,7 @@ void gate_unregister(VcpuGate *gate)
             break;
         }
     }
-    g_mutex_unlock(&lock->gate_mutex);
+    pthread_mutex_unlock(&lock->gate_mutex);
     if (own_gate == gate) {
         own_gate = NULL;
     }
@@ -112,16 +112,16 @@ void gate_unregister(VcpuGate *gate)
 
 void gate_enter(VcpuGate *gate)
 {
-    g_mutex_lock(&gate->lock->gate_mutex);
+    pthread_mutex_lock(&gate->lock->gate_mutex);
     activate(gate->lock, gate);
-    g_mutex_unlock(&gate->lock->gate_mutex);
+    pthread_mutex_unlock(&gate->lock->gate_mutex);
 }
 
 void gate_leave(VcpuGate *gate)
 {
-    g_mutex_lock(&gate->lock->gate_mutex);
+    pthread_mutex_lock(&gate->lock->gate_mutex);
     deactivate(gate->lock, gate);
-    g_mutex_unlock(&gate->lock->gate_mutex);
+    pthread_mutex_unlock(&gate->lock->gate_mutex);
 }
 
 /* ---- the machine lock ---- */
@@ -140,7 +140,7 @@ static unsigned yield_section(MachineLock *lock)
     unsigned depth = lock->section_depth;
     lock->section_owner = NULL;
     __atomic_fetch_sub(&lock->pending, 1, __ATOMIC_ACQ_REL);
-    g_cond_broadcast(&lock->gate_cond);
+    pthread_cond_broadcast(&lock->gate_cond);
     return depth;
 }
 
@@ -148,10 +148,10 @@ static unsigned yield_section(MachineLock *lock)
 static void lock_slowly(MachineLock *lock)
 {
     VcpuGate *gate = gate_of(lock);
-    g_mutex_lock(&lock->gate_mutex);
+    pthread_mutex_lock(&lock->gate_mutex);
     unsigned section = yield_section(lock);
     bool was_active = deactivate(lock, gate);
-    g_mutex_unlock(&lock->gate_mutex);
+    pthread_mutex_unlock(&lock->gate_mutex);
 
     pthread_mutex_lock(&lock->mutex);
 
@@ -220,17 +220,17 @@ static bool others_active(MachineLock *lock, const VcpuGate *own, bool kick)
 void exclusive_begin(MachineLock *lock)
 {
     VcpuGate *own = gate_of(lock);
-    g_mutex_lock(&lock->gate_mutex);
+    pthread_mutex_lock(&lock->gate_mutex);
     if (lock->section_owner == &identity) {
         lock->section_depth++;
-        g_mutex_unlock(&lock->gate_mutex);
+        pthread_mutex_unlock(&lock->gate_mutex);
         return;
     }
     __atomic_fetch_add(&lock->pending, 1, __ATOMIC_ACQ_REL);
     if (lock->section_owner) {
         bool was_active = deactivate(lock, own);
         while (lock->section_owner) {
-            g_cond_wait(&lock->gate_cond, &lock->gate_mutex);
+            pthread_cond_wait(&lock->gate_cond, &lock->gate_mutex);
         }
         if (was_active) {
             own->active = true;
@@ -239,20 +239,20 @@ void exclusive_begin(MachineLock *lock)
     lock->section_owner = &identity;
     lock->section_depth = 1;
     for (bool kick = true; others_active(lock, own, kick); kick = false) {
-        g_cond_wait(&lock->gate_cond, &lock->gate_mutex);
+        pthread_cond_wait(&lock->gate_cond, &lock->gate_mutex);
     }
-    g_mutex_unlock(&lock->gate_mutex);
+    pthread_mutex_unlock(&lock->gate_mutex);
 }
 
 void exclusive_end(MachineLock *lock)
 {
-    g_mutex_lock(&lock->gate_mutex);
+    pthread_mutex_lock(&lock->gate_mutex);
     if (lock->section_owner != &identity) {
         host_bug("an exclusive section is ended by a thread that is in none");
     } else if (--lock->section_depth == 0) {
         lock->section_owner = NULL;
         __atomic_fetch_sub(&lock->pending, 1, __ATOMIC_ACQ_REL);
-        g_cond_broadcast(&lock->gate_cond);
+        pthread_cond_broadcast(&lock->gate_cond);
     }
-    g_mutex_unlock(&lock->gate_mutex);
+    pthread_mutex_unlock(&lock->gate_mutex);
 }

@@ -2,8 +2,10 @@
 /* Run state and the mailbox of requests between vCPU threads, devices, monitors and the main loop. */
 #include "softmmu/core/runstate.h"
 
+#include <pthread.h>
+
 struct RunControl {
-    GMutex lock;
+    pthread_mutex_t lock;
     RunRequests asked;            /* guarded by lock */
     ShutdownCause reset_cause;    /* guarded by lock */
     void (*notify)(void *opaque); /* guarded by lock */
@@ -14,7 +16,7 @@ struct RunControl {
 RunControl *run_control_new(void)
 {
     RunControl *rc = g_new0(RunControl, 1);
-    g_mutex_init(&rc->lock);
+    pthread_mutex_init(&rc->lock, NULL);
     rc->state = RUN_PRELAUNCH;
     return rc;
 }
@@ -22,7 +24,7 @@ RunControl *run_control_new(void)
 void run_control_free(RunControl *rc)
 {
     if (rc) {
-        g_mutex_clear(&rc->lock);
+        pthread_mutex_destroy(&rc->lock);
         g_free(rc);
     }
 }
@@ -32,7 +34,7 @@ static void unlock_and_notify(RunControl *rc)
 {
     void (*notify)(void *) = rc->notify;
     void *opaque = rc->notify_opaque;
-    g_mutex_unlock(&rc->lock);
+    pthread_mutex_unlock(&rc->lock);
     if (notify) {
         notify(opaque);
     }
@@ -40,7 +42,7 @@ static void unlock_and_notify(RunControl *rc)
 
 void run_request_exit(RunControl *rc, ShutdownCause cause, int code)
 {
-    g_mutex_lock(&rc->lock);
+    pthread_mutex_lock(&rc->lock);
     if (!rc->asked.exit) {
         rc->asked.exit = true;
         rc->asked.cause = cause;
@@ -51,7 +53,7 @@ void run_request_exit(RunControl *rc, ShutdownCause cause, int code)
 
 void run_request_reset(RunControl *rc, ShutdownCause cause)
 {
-    g_mutex_lock(&rc->lock);
+    pthread_mutex_lock(&rc->lock);
     if (!rc->asked.reset) {
         rc->asked.reset = true;
         rc->reset_cause = cause;
@@ -61,7 +63,7 @@ void run_request_reset(RunControl *rc, ShutdownCause cause)
 
 void run_request_stop(RunControl *rc)
 {
-    g_mutex_lock(&rc->lock);
+    pthread_mutex_lock(&rc->lock);
     rc->asked.stop = true;
     rc->asked.cont = false;
     unlock_and_notify(rc);
@@ -69,7 +71,7 @@ void run_request_stop(RunControl *rc)
 
 void run_request_cont(RunControl *rc)
 {
-    g_mutex_lock(&rc->lock);
+    pthread_mutex_lock(&rc->lock);
     rc->asked.cont = true;
     rc->asked.stop = false;
     unlock_and_notify(rc);
@@ -77,23 +79,23 @@ void run_request_cont(RunControl *rc)
 
 bool run_take_requests(RunControl *rc, RunRequests *out)
 {
-    g_mutex_lock(&rc->lock);
+    pthread_mutex_lock(&rc->lock);
     *out = rc->asked;
     if (!out->exit) {
         out->cause = out->reset ? rc->reset_cause : CAUSE_NONE;
     }
     rc->asked = (RunRequests){0};
     rc->reset_cause = CAUSE_NONE;
-    g_mutex_unlock(&rc->lock);
+    pthread_mutex_unlock(&rc->lock);
     return out->exit || out->reset || out->stop || out->cont;
 }
 
 void run_control_set_notify(RunControl *rc, void (*fn)(void *opaque), void *opaque)
 {
-    g_mutex_lock(&rc->lock);
+    pthread_mutex_lock(&rc->lock);
     rc->notify = fn;
     rc->notify_opaque = opaque;
-    g_mutex_unlock(&rc->lock);
+    pthread_mutex_unlock(&rc->lock);
 }
 
 RunState run_state(const RunControl *rc)

@@ -124,7 +124,7 @@ static void test_budget(void)
     Clock *clock = clock_new_host();
     Event a;
     event_init(&a, clock, 1);
-    a.period = -1000;
+    a.period = -NS_PER_SEC;
     clock_start(clock);
     timer_set(&a.timer, 0);
     clock_run_timers(clock);

@@ -6,7 +6,7 @@
 #include "softmmu/core/space.h"
 
 #define NUM_VCPUS 3
-#define ROUNDS 3000
+#define ROUNDS 30000
 
 typedef struct World {
     MachineLock *lock;
