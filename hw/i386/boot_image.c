@@ -209,5 +209,5 @@ bool boot_image_peek(const BootImage *image, gpa_t addr, void *buf, size_t len)
         memcpy(buf, (const uint8_t *)g_bytes_get_data(b->bytes, NULL) + at, from_data);
         return true;
     }
-    return boot_file_read(b->file, b->offset + at, buf, from_data);
+    return from_data == 0 || boot_file_read(b->file, b->offset + at, buf, from_data);
 }

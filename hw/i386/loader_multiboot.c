@@ -107,6 +107,11 @@ static bool load_by_addresses(BootImage *image, const BootFile *file, const Kern
         return false;
     }
     data_len = load_end ? load_end - load_addr : file->size - offset;
+    if (!range_in(offset, data_len, file->size)) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                    "it is truncated: its multiboot header announces more than the file has");
+        return false;
+    }
     if (bss_end != 0 && bss_end < load_addr + data_len) {
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "its multiboot header ends the bss before the data");
         return false;
