@@ -35,8 +35,8 @@ typedef struct Field {
 } Field;
 
 #define FIELD_SIZE_(T, m) sizeof(((T *)0)->s.m)
-#define FIELD_(T, m, kind_, keep_, reset_, min_, max_)                                                                 \
-    {.name = #m, .offset = offsetof(T, s.m), .size = FIELD_SIZE_(T, m), .count = 1, .stride = FIELD_SIZE_(T, m),       \
+#define FIELD_(T, m, kind_, keep_, reset_, min_, max_)                                                               \
+    {.name = #m, .offset = offsetof(T, s.m), .size = FIELD_SIZE_(T, m), .count = 1, .stride = FIELD_SIZE_(T, m),     \
      .kind = kind_, .keep = keep_, .reset = (uint64_t)(reset_), .min = (uint64_t)(min_), .max = (uint64_t)(max_)}
 /* A scalar. Its valid range is all that its width holds. */
 #define FIELD(T, m, reset_) FIELD_(T, m, FIELD_UINT, false, reset_, 0, UINT64_MAX)
@@ -49,14 +49,14 @@ typedef struct Field {
 #define FIELD_BYTES(T, m, reset_) FIELD_(T, m, FIELD_BYTES, false, reset_, 0, UINT64_MAX)
 #define FIELD_BYTES_KEEP(T, m, reset_) FIELD_(T, m, FIELD_BYTES, true, reset_, 0, UINT64_MAX)
 /* An array of integers, each element with the same reset value. */
-#define FIELD_ARRAY(T, m, reset_)                                                                                      \
-    {.name = #m, .offset = offsetof(T, s.m), .size = sizeof(((T *)0)->s.m[0]),                                         \
-     .count = ARRAY_LEN(((T *)0)->s.m), .stride = sizeof(((T *)0)->s.m[0]), .kind = FIELD_UINT,                        \
+#define FIELD_ARRAY(T, m, reset_)                                                                                    \
+    {.name = #m, .offset = offsetof(T, s.m), .size = sizeof(((T *)0)->s.m[0]),                                       \
+     .count = ARRAY_LEN(((T *)0)->s.m), .stride = sizeof(((T *)0)->s.m[0]), .kind = FIELD_UINT,                      \
      .reset = (uint64_t)(reset_), .max = UINT64_MAX}
 /* Member m of every element of the array of structs a. */
-#define FIELD_EACH_RANGE(T, a, m, kind_, reset_, min_, max_)                                                           \
-    {.name = #a "." #m, .offset = offsetof(T, s.a[0].m), .size = sizeof(((T *)0)->s.a[0].m),                           \
-     .count = ARRAY_LEN(((T *)0)->s.a), .stride = sizeof(((T *)0)->s.a[0]), .kind = kind_,                             \
+#define FIELD_EACH_RANGE(T, a, m, kind_, reset_, min_, max_)                                                         \
+    {.name = #a "." #m, .offset = offsetof(T, s.a[0].m), .size = sizeof(((T *)0)->s.a[0].m),                         \
+     .count = ARRAY_LEN(((T *)0)->s.a), .stride = sizeof(((T *)0)->s.a[0]), .kind = kind_,                           \
      .reset = (uint64_t)(reset_), .min = (uint64_t)(min_), .max = (uint64_t)(max_)}
 #define FIELD_EACH(T, a, m, reset_) FIELD_EACH_RANGE(T, a, m, FIELD_UINT, reset_, 0, UINT64_MAX)
 
@@ -82,7 +82,7 @@ typedef struct Reg {
     void (*write)(Device *dev, uint64_t value);
 } Reg;
 
-#define BACKED(T, m, wmask_)                                                                                           \
+#define BACKED(T, m, wmask_)                                                                                         \
     .member = offsetof(T, s.m), .member_size = FIELD_SIZE_(T, m), .wmask = (wmask_)
 #define HANDLED(read_, write_) .read = (read_), .write = (write_), .wmask = UINT64_MAX
 
@@ -100,10 +100,10 @@ typedef struct Prop {
     const char *help; /* one line, lower case, with the unit */
 } Prop;
 
-#define PROP_UINT_(T, name_, m, def_, max_, help_)                                                                     \
-    {.name = name_, .kind = PROP_UINT, .size = sizeof(((T *)0)->m), .offset = offsetof(T, m), .def = (def_),          \
+#define PROP_UINT_(T, name_, m, def_, max_, help_)                                                                   \
+    {.name = name_, .kind = PROP_UINT, .size = sizeof(((T *)0)->m), .offset = offsetof(T, m), .def = (def_),         \
      .max = (max_), .help = (help_)}
-#define PROP_BOOL_(T, name_, m, def_, help_)                                                                           \
+#define PROP_BOOL_(T, name_, m, def_, help_)                                                                         \
     {.name = name_, .kind = PROP_BOOL, .size = 1, .offset = offsetof(T, m), .def = (def_), .max = 1, .help = (help_)}
 #define PROP_STR_(T, name_, m, help_) {.name = name_, .kind = PROP_STRING, .offset = offsetof(T, m), .help = (help_)}
 #define PROP_CHR_(T, name_, m, help_) {.name = name_, .kind = PROP_CHARDEV, .offset = offsetof(T, m), .help = (help_)}
@@ -122,7 +122,7 @@ typedef struct Pin {
 
 typedef enum DeviceBusKind {
     BUS_NONE, /* placed by the board only; -device refuses it */
-    BUS_ISA,  /* -device creates it; its ports come from its properties (`iobase`, `irq`) */
+    BUS_ISA,  /* -device creates it; region 0 goes to property `iobase`, the first pin to IRQ `irq`, if it has them */
     BUS_PCI,  /* -device creates it in a free slot */
 } DeviceBusKind;
 
@@ -161,10 +161,10 @@ struct DeviceType {
  *   DEVICE_TYPE(uart16550, Uart, .name = "uart16550", .desc = "...", FIELDS(uart_state), REGS(uart_regs), ...)
  * The registry is a linker section, so libraries that hold devices are linked whole.
  */
-#define DEVICE_TYPE(prefix, T, ...)                                                                                    \
-    const DeviceType prefix##_type = {.size = sizeof(T), .state_offset = offsetof(T, s),                               \
-                                      .state_size = sizeof(((T *)0)->s), __VA_ARGS__};                                 \
-    static const DeviceType *const prefix##_type_entry                                                                 \
+#define DEVICE_TYPE(prefix, T, ...)                                                                                  \
+    const DeviceType prefix##_type = {.size = sizeof(T), .state_offset = offsetof(T, s),                             \
+                                      .state_size = sizeof(((T *)0)->s), __VA_ARGS__};                               \
+    static const DeviceType *const prefix##_type_entry                                                               \
         __attribute__((used, section("rhea_device_types"))) = &prefix##_type
 #define FIELDS(a) .fields = (a), .num_fields = ARRAY_LEN(a)
 #define REGS(a) .regs = (a), .num_regs = ARRAY_LEN(a)

@@ -140,8 +140,9 @@ bool device_set_prop(Device *dev, const char *name, const char *value, GError **
         break;
     }
     /* Names of character devices are known to the board, which calls device_set_chardev(). */
-    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s: '%s=%s': no such character device (add -chardev ...,id=%s)",
-                dev->type->name, name, value, value);
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                "%s: '%s=%s': no such character device (add -chardev ...,id=%s)", dev->type->name, name, value,
+                value);
     return false;
 }
 

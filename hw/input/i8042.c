@@ -30,7 +30,8 @@ enum {
  */
 #define BYTE_NS 660000
 
-enum { SOURCE_NONE, SOURCE_KBD, SOURCE_AUX }; /* who a byte in the output buffer is from; the controller is "keyboard" */
+/* Who a byte in the output buffer is from; the controller itself counts as the keyboard. */
+enum { SOURCE_NONE, SOURCE_KBD, SOURCE_AUX };
 
 typedef struct I8042 {
     Device dev;

@@ -22,10 +22,10 @@ typedef struct Ps2Keyboard {
     uint8_t last;       /* the byte sent last, for resend */
 } Ps2Keyboard;
 
-#define PS2_KEYBOARD_FIELDS(T, m)                                                                                      \
-    FIELD_BYTES(T, m.reply, 0), FIELD_BYTES(T, m.keys, 0), FIELD_BYTES(T, m.breaks, 0),                                \
-        FIELD_RANGE(T, m.set, 2, 1, 3), FIELD_BOOL(T, m.scanning, 1), FIELD(T, m.leds, 0), FIELD(T, m.typematic, 0x2b), \
-        FIELD(T, m.command, 0), FIELD(T, m.last, 0)
+#define PS2_KEYBOARD_FIELDS(T, m)                                                                                    \
+    FIELD_BYTES(T, m.reply, 0), FIELD_BYTES(T, m.keys, 0), FIELD_BYTES(T, m.breaks, 0),                              \
+        FIELD_RANGE(T, m.set, 2, 1, 3), FIELD_BOOL(T, m.scanning, 1), FIELD(T, m.leds, 0),                           \
+        FIELD(T, m.typematic, 0x2b), FIELD(T, m.command, 0), FIELD(T, m.last, 0)
 
 /* What the field rows cannot say; to be called from the reset of the chip that holds it. */
 void ps2_keyboard_reset(Ps2Keyboard *k);
@@ -61,12 +61,13 @@ typedef struct Ps2Mouse {
 
 #define PS2_MOVE_MAX 4096 /* more is forgotten */
 #define PS2_MOUSE_MOVE_(T, m) FIELD_(T, m, FIELD_INT, false, 0, -PS2_MOVE_MAX, PS2_MOVE_MAX)
-#define PS2_MOUSE_FIELDS(T, m)                                                                                         \
-    PS2_MOUSE_MOVE_(T, m.dx), PS2_MOUSE_MOVE_(T, m.dy), PS2_MOUSE_MOVE_(T, m.dz), FIELD_BYTES(T, m.reply, 0),          \
-        FIELD_BYTES(T, m.packets, 0), FIELD_BOOL(T, m.reporting, 0), FIELD_BOOL(T, m.remote, 0),                       \
-        FIELD_BOOL(T, m.wrap, 0), FIELD_BOOL(T, m.scaling, 0), FIELD_RANGE(T, m.resolution, 2, 0, 3),                  \
-        FIELD(T, m.rate, 100), FIELD_RANGE(T, m.id, 0, 0, 3), FIELD_RANGE(T, m.knock, 0, 0, 2), FIELD(T, m.command, 0), \
-        FIELD(T, m.last, 0), FIELD_RANGE(T, m.buttons, 0, 0, 7), FIELD_RANGE(T, m.reported, 0, 0, 7)
+#define PS2_MOUSE_FIELDS(T, m)                                                                                       \
+    PS2_MOUSE_MOVE_(T, m.dx), PS2_MOUSE_MOVE_(T, m.dy), PS2_MOUSE_MOVE_(T, m.dz), FIELD_BYTES(T, m.reply, 0),        \
+        FIELD_BYTES(T, m.packets, 0), FIELD_BOOL(T, m.reporting, 0), FIELD_BOOL(T, m.remote, 0),                     \
+        FIELD_BOOL(T, m.wrap, 0), FIELD_BOOL(T, m.scaling, 0), FIELD_RANGE(T, m.resolution, 2, 0, 3),                \
+        FIELD(T, m.rate, 100), FIELD_RANGE(T, m.id, 0, 0, 3), FIELD_RANGE(T, m.knock, 0, 0, 2),                      \
+        FIELD(T, m.command, 0), FIELD(T, m.last, 0), FIELD_RANGE(T, m.buttons, 0, 0, 7),                             \
+        FIELD_RANGE(T, m.reported, 0, 0, 7)
 
 void ps2_mouse_write(Ps2Mouse *mouse, uint8_t value);
 bool ps2_mouse_pending(const Ps2Mouse *mouse);

@@ -27,7 +27,9 @@ static void probe_write(Device *dev, uint64_t value)
 }
 
 static const Field probe_fields[] = {FIELD(Probe, value, 0x5a)};
-static const Reg probe_regs[] = {{.offset = 0, .name = "VALUE", .bank = REG_ANY_BANK, HANDLED(probe_read, probe_write)}};
+static const Reg probe_regs[] = {
+    {.offset = 0, .name = "VALUE", .bank = REG_ANY_BANK, HANDLED(probe_read, probe_write)},
+};
 static const Prop probe_props[] = {PROP_UINT_(Probe, "iobase", iobase, 0x100, 0xffff, "port")};
 
 static bool probe_realize(Device *dev, GError **error)

@@ -31,8 +31,8 @@ static void traced_write(void *opaque, uint64_t offset, uint64_t value, unsigned
     t->size[t->calls++] = size;
 }
 
-#define CALL(i, offset_, size_)                                                                                        \
-    g_assert_cmpuint(t.offset[i], ==, offset_);                                                                        \
+#define CALL(i, offset_, size_)                                                                                      \
+    g_assert_cmpuint(t.offset[i], ==, offset_);                                                                      \
     g_assert_cmpuint(t.size[i], ==, size_)
 
 static void test_plain(void)

@@ -57,13 +57,13 @@ static int next(Rig *r)
     return -1;
 }
 
-#define EXPECT(r, ...)                                                                                                 \
-    do {                                                                                                               \
-        const int expected_[] = {__VA_ARGS__};                                                                         \
-        for (size_t i_ = 0; i_ < ARRAY_LEN(expected_); i_++) {                                                         \
-            g_assert_cmphex(next(r), ==, expected_[i_]);                                                               \
-        }                                                                                                              \
-        g_assert_cmpint(next(r), ==, -1);                                                                              \
+#define EXPECT(r, ...)                                                                                               \
+    do {                                                                                                             \
+        const int expected_[] = {__VA_ARGS__};                                                                       \
+        for (size_t i_ = 0; i_ < ARRAY_LEN(expected_); i_++) {                                                       \
+            g_assert_cmphex(next(r), ==, expected_[i_]);                                                             \
+        }                                                                                                            \
+        g_assert_cmpint(next(r), ==, -1);                                                                            \
     } while (0)
 
 static void aux(Rig *r, uint8_t value)
@@ -165,7 +165,7 @@ static void test_interrupts(void)
     g_assert_true(r.kbd.level);
     g_assert_cmphex(test_in(r.dev, DATA), ==, 0x1e);
     g_assert_false(r.kbd.level); /* reading the data port takes the request back */
-    g_assert_cmphex(status(&r) & OBF, ==, 0); /* the next byte is still on the wire: a chained handler reads the old */
+    g_assert_cmphex(status(&r) & OBF, ==, 0); /* the next is still on the wire: a chained handler reads the old */
     g_assert_cmphex(test_in(r.dev, DATA), ==, 0x1e);
     clock_advance(r.t->clock, NS_PER_MS);
     g_assert_cmpuint(r.kbd.rises, ==, 2);
