@@ -277,6 +277,7 @@ static void deliver_protected(X86Cpu *cpu, const Event *e)
                1u << DESC_TASK_GATE | 1u << DESC_INT16 | 1u << DESC_TRAP16 | 1u << DESC_INT32 | 1u << DESC_TRAP32);
     unsigned type = attr & SEG_TYPE;
     if (type == DESC_TASK_GATE) {
+        cpu->eflags |= e->flags & FL_RF; /* the old task's TSS takes the image */
         task_switch(cpu, (uint16_t)(lo >> 16), TASK_INT, e->ext, e->has_error, e->error);
         return;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Interrupt and exception delivery.  Sections are those of the Intel SDM vol 3. */
-#include "x86_guest.h"
+#include "tests/unit/x86_guest.h"
 
 #include "target/x86/debug.h"
 #include "target/x86/flags.h"
@@ -206,6 +206,33 @@ static void test_vme(void)
     guest_free(g);
 }
 
+/* Table 6-2 and 6.12.1: a 16-bit gate pushes words, whatever the width of the code it interrupts. */
+static void test_gate16(void)
+{
+    Guest *g = guest_new("max", GUEST_PROT32);
+    guest_set_idt(g, EXC_NP, SEL_CODE16, AT_HANDLER, 0x86, 0);
+    g->cpu->rip = 0x12345;
+    g_assert_true(guest_deliver(g, EXC_NP, INT_EXCEPTION, true, 0x44));
+    g_assert_cmphex(g->cpu->r[RSP], ==, TOP_KERNEL - 8);
+    g_assert_cmphex(guest_stack(g, 0, 2), ==, 0x44);
+    g_assert_cmphex(guest_stack(g, 1, 2), ==, 0x2345);
+    g_assert_cmpint(g->cpu->code_size, ==, 0);
+    guest_free(g);
+}
+
+/* A 16-bit stack wraps at 64 KiB and leaves the upper half of ESP alone. */
+static void test_stack16(void)
+{
+    Guest *g = guest_new("max", GUEST_PROT32);
+    seg_load(g->cpu, SEG_SS, SEL_DATA16);
+    g->cpu->r[RSP] = 0x00120008;
+    g_assert_true(guest_deliver(g, EXC_UD, INT_EXCEPTION, false, 0));
+    g_assert_cmphex(g->cpu->r[RSP], ==, 0x0012fffc);
+    g_assert_cmphex(guest_get(g, 0xfffc, 4), ==, AT_CODE);
+    g_assert_cmphex(guest_get(g, 0x0, 4), ==, SEL_CODE32);
+    guest_free(g);
+}
+
 /* 6.7.1: NMIs wait for IRET; 17.3: DR6, GD, and BTF's end. */
 static void test_nmi_and_debug(void)
 {
@@ -236,5 +263,7 @@ void add_exception_tests(void)
     g_test_add_func("/x86/exception/long", test_long);
     g_test_add_func("/x86/exception/v86", test_v86);
     g_test_add_func("/x86/exception/vme", test_vme);
+    g_test_add_func("/x86/exception/gate16", test_gate16);
+    g_test_add_func("/x86/exception/stack16", test_stack16);
     g_test_add_func("/x86/exception/nmi-debug", test_nmi_and_debug);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The test processor: tables, modes, stepping. */
-#include "x86_guest.h"
+#include "tests/unit/x86_guest.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Segment loads, limits, LAR and friends.  Sections are those of the Intel SDM vol 3. */
-#include "x86_guest.h"
+#include "tests/unit/x86_guest.h"
 
 #include "target/x86/mem.h"
 #include "target/x86/segment.h"

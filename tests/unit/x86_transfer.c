@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Far transfers, returns, tasks, system calls.  Sections are those of the Intel SDM vol 3. */
-#include "x86_guest.h"
+#include "tests/unit/x86_guest.h"
 
 #include "target/x86/debug.h"
 #include "target/x86/flags.h"
@@ -137,6 +137,53 @@ static void test_task_gate(void)
     guest_free(g);
 }
 
+/* Figure 7-10: a 16-bit TSS keeps words; the task's data segments FS and GS are null. */
+static void test_task16(void)
+{
+    Guest *g = guest_new("max", GUEST_PROT32);
+    guest_put(g, AT_TSS16 + 0x0e, 0x9000, 2);
+    guest_put(g, AT_TSS16 + 0x10, 2, 2);
+    guest_put(g, AT_TSS16 + 0x1a, TOP_IST, 2); /* SP */
+    guest_put(g, AT_TSS16 + 0x24, SEL_CODE16, 2);
+    guest_put(g, AT_TSS16 + 0x26, SEL_DATA16, 2);
+    g_assert_cmpint(CALL_FAR(g, SEL_TSS16), ==, -1);
+    g_assert_cmphex(g->cpu->rip, ==, 0x9000);
+    g_assert_cmpint(g->cpu->code_size, ==, 0);
+    g_assert_cmphex(g->cpu->r[RSP] & 0xffff, ==, TOP_IST);
+    g_assert_cmphex(g->cpu->seg[SEG_FS].attr & SEG_UNUSABLE, !=, 0);
+    g_assert_cmphex(cpu_eflags(g->cpu) & FL_NT, ==, FL_NT);
+    g_assert_cmpint(STEP(g, 0xcf), ==, -1);
+    g_assert_cmphex(g->cpu->tr.selector, ==, SEL_TSS);
+    g_assert_cmphex(g->cpu->rip, ==, AT_CODE + 7);
+    guest_free(g);
+}
+
+/* 5.8.3.1: 64-bit call gates have 16 bytes, lead to 64-bit code and leave SS null. */
+static void test_call_gate64(void)
+{
+    Guest *g = guest_new("max", GUEST_LONG64);
+    guest_set_desc(g, SEL_GATE, call_gate(SEL_CODE64, 0x9000, DESC_CALL32, 3, 0));
+    guest_set_desc(g, SEL_GATE + 8, 0);
+    guest_enter_user(g);
+    guest_put(g, AT_DATA, 0, 4);
+    guest_put(g, AT_DATA + 4, SEL_GATE | 3, 2);
+    g->cpu->r[RBX] = AT_DATA;
+    g_assert_cmpint(STEP(g, 0xff, 0x1b), ==, -1); /* CALL FAR [RBX] */
+    g_assert_cmpint(g->cpu->cpl, ==, 0);
+    g_assert_cmphex(g->cpu->seg[SEG_SS].selector, ==, 0);
+    g_assert_cmphex(g->cpu->r[RSP], ==, TOP_KERNEL - 32);
+    g_assert_cmphex(guest_stack(g, 0, 8), ==, AT_CODE + 2);
+    g_assert_cmphex(guest_stack(g, 2, 8), ==, TOP_USER);
+    g_assert_cmpint(STEP(g, 0x48, 0xcb), ==, -1); /* RETFQ */
+    g_assert_cmpint(g->cpu->cpl, ==, 3);
+    g_assert_cmphex(g->cpu->r[RSP], ==, TOP_USER);
+    guest_set_desc(g, SEL_GATE + 8, 1ull << 40);
+    assert_raised(g, EXC_GP, STEP(g, 0xff, 0x1b), SEL_GATE); /* type of the upper half is not 0 */
+    guest_set_desc(g, SEL_GATE + 8, 0xffff);
+    assert_raised(g, EXC_GP, STEP(g, 0xff, 0x1b), 0); /* target is not canonical */
+    guest_free(g);
+}
+
 /* Vol 2 IRET: what each privilege may change. */
 static void test_iret_flags(void)
 {
@@ -214,6 +261,8 @@ void add_transfer_tests(void)
     g_test_add_func("/x86/transfer/call-gate", test_call_gate);
     g_test_add_func("/x86/transfer/task", test_task);
     g_test_add_func("/x86/transfer/task-gate", test_task_gate);
+    g_test_add_func("/x86/transfer/task16", test_task16);
+    g_test_add_func("/x86/transfer/call-gate64", test_call_gate64);
     g_test_add_func("/x86/transfer/iret-flags", test_iret_flags);
     g_test_add_func("/x86/transfer/syscall", test_syscall);
     g_test_add_func("/x86/transfer/real", test_real);
