@@ -298,6 +298,12 @@ static const Reg i8042_regs[] = {
 
 /* ---- users ---- */
 
+void i8042_skip_firmware(Device *dev)
+{
+    i8042(dev)->s.mode = MODE_KBD_INT | MODE_SYS | MODE_AUX_OFF | MODE_TRANSLATE;
+    device_update(dev);
+}
+
 void i8042_key(Device *dev, uint16_t code, bool down)
 {
     ps2_keyboard_key(&i8042(dev)->s.kbd, code, down);

@@ -14,6 +14,12 @@
 #define I8042_DATA_PORT 0x60
 #define I8042_COMMAND_PORT 0x64
 
+/*
+ * After a reset, for a board that starts a kernel without firmware: the state in which firmware hands over, with
+ * self test passed, keyboard interrupts and translation to set 1 on, mouse interface off.
+ */
+void i8042_skip_firmware(Device *dev);
+
 /* A key of the user.  code: set 1, with 0xe000 for prefixed keys, as ps2_keyboard_key().  Machine lock held. */
 void i8042_key(Device *dev, uint16_t code, bool down);
 /* The user's mouse moved (dy downwards, dz of the wheel towards the user) or changed buttons (PS2_BUTTON_*). */

@@ -396,6 +396,21 @@ static void test_wheel(void)
     test_env_free(r.t);
 }
 
+/* What kernels that were started by firmware rely on: keys arrive in set 1, by interrupt. */
+static void test_skip_firmware(void)
+{
+    Rig r = rig();
+    connect(&r);
+    i8042_skip_firmware(r.dev);
+    g_assert_cmphex(status(&r) & SYS, ==, SYS);
+    i8042_key(r.dev, 0x39, true);
+    g_assert_true(r.kbd.level);
+    EXPECT(&r, 0x39);
+    command(&r, 0x20);
+    EXPECT(&r, 0x65);
+    test_env_free(r.t);
+}
+
 static void test_snapshot(void)
 {
     Rig r = rig();
@@ -424,6 +439,7 @@ int main(int argc, char **argv)
     g_test_add_func("/i8042/mouse-commands", test_mouse_commands);
     g_test_add_func("/i8042/mouse-packets", test_mouse_packets);
     g_test_add_func("/i8042/wheel", test_wheel);
+    g_test_add_func("/i8042/skip-firmware", test_skip_firmware);
     g_test_add_func("/i8042/snapshot", test_snapshot);
     return g_test_run();
 }
