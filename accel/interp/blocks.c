@@ -157,6 +157,7 @@ Block *block_find(InterpVcpu *v)
 {
     X86Cpu *cpu = v->cpu;
     BlockCache *c = v->cache;
+    cpu->insn_rip = cpu->rip; /* a fetch that faults is the fault of the instruction not yet there */
     if (unlikely(c->flush)) {
         flush(c);
     }
@@ -206,6 +207,7 @@ static uint8_t fetch_byte(X86Cpu *cpu, unsigned n)
 void insn_fetch(X86Cpu *cpu, Insn *out)
 {
     uint8_t bytes[16];
+    cpu->insn_rip = cpu->rip;
     for (unsigned n = 1;; n++) {
         /* Byte by byte: only bytes the instruction really has may fault. */
         bytes[n - 1] = fetch_byte(cpu, n - 1);

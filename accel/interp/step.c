@@ -12,7 +12,6 @@ bool interp_step_one(X86Cpu *cpu)
         cpu->rip = cpu->insn_rip;
         return false;
     }
-    cpu->insn_rip = cpu->rip;
     insn_fetch(cpu, &insn);
     insn_execute(cpu, &insn);
     return true;
