@@ -13,7 +13,7 @@
 /* State of a counter; every member is saved. */
 typedef struct Counter {
     uint64_t start;      /* tick at which the present period began (modes 0, 1, 4, 5: the count was loaded) */
-    uint64_t held;       /* modes 0, 2, 3, 4: ticks since start, while GATE is low; mode 1: OUT was low when triggered */
+    uint64_t held;       /* modes 0, 2, 3, 4: ticks since start, while GATE is low; 1: OUT was low when triggered */
     uint64_t reload_at;  /* tick at which `next` is loaded, TICK_NEVER: none waits */
     uint32_t count;      /* the count in the counting element, 1..65536 */
     uint32_t next;       /* the count in the count register, 1..65536 */

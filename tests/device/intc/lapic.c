@@ -122,10 +122,10 @@ static char *drain(Fixture *f, unsigned n)
     return g_string_free(out, false);
 }
 
-#define ASSERT_GETS(f, n, want)                                                                                       \
-    do {                                                                                                              \
-        g_autofree char *got_ = drain(f, n);                                                                          \
-        g_assert_cmpstr(got_, ==, want);                                                                              \
+#define ASSERT_GETS(f, n, want)                                                                                      \
+    do {                                                                                                             \
+        g_autofree char *got_ = drain(f, n);                                                                         \
+        g_assert_cmpstr(got_, ==, want);                                                                             \
     } while (0)
 
 /* 11.8.3.1: the higher class first; TPR and what is in service hold back their class and those below. */

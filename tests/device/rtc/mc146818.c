@@ -52,10 +52,10 @@ static char *shown(Fixture *f)
                            rd(f, 6), rd(f, 4), rd(f, 2), rd(f, 0));
 }
 
-#define ASSERT_SHOWS(f, want)                                                                                         \
-    do {                                                                                                              \
-        g_autofree char *shown_ = shown(f);                                                                           \
-        g_assert_cmpstr(shown_, ==, want);                                                                            \
+#define ASSERT_SHOWS(f, want)                                                                                        \
+    do {                                                                                                             \
+        g_autofree char *shown_ = shown(f);                                                                          \
+        g_assert_cmpstr(shown_, ==, want);                                                                           \
     } while (0)
 
 #define DATE "2023-12-31T23:59:58"
