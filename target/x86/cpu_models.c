@@ -87,7 +87,8 @@ typedef struct ModelRow {
 static const ModelRow models[] = {
     {"486", "Intel 486", INTEL, "", 4, 8, 0, 1, 0, {{[CPUID_1_EDX] = B(FPU) | B(VME) | B(PSE)}}, false},
     {"base", "the smallest set that boots: no features", AMD, RHEA_BRAND, 6, 6, 3, 1, 0x80000008, {{0}}, false},
-    {"host", "the same as max where the engine is software", AMD, RHEA_BRAND, 15, 107, 1, 0x16, 0x80000021, {{0}}, true},
+    {"host", "the same as max where the engine is software", AMD, RHEA_BRAND, 15, 107, 1, 0x16, 0x80000021, {{0}},
+     true},
     {"kvm32", "32-bit processor without extensions", INTEL, "Common 32-bit KVM processor", 15, 6, 1, 5, 0x80000008,
      {{[CPUID_1_EDX] = AMD64_EDX, [CPUID_1_ECX] = B(SSE3)}}, false},
     {"kvm64", "64-bit processor without extensions", INTEL, "Common KVM processor", 15, 6, 1, 0xd, 0x80000008,
@@ -258,14 +259,16 @@ static bool change_feature(Parse *p, const char *name, bool on, bool last, GErro
     return true;
 }
 
-static bool parse_number(const char *key, const char *value, uint64_t min, uint64_t max, uint64_t *out, GError **error)
+static bool parse_number(const char *key, const char *value, uint64_t min, uint64_t max, uint64_t *out,
+                         GError **error)
 {
     char *end;
     errno = 0;
     guint64 n = g_ascii_strtoull(value, &end, 0);
     if (errno || end == value || *end || *value == '-' || n < min || n > max) {
-        g_set_error(error, CPU_ERROR, 1, "-cpu: %s=%s: want a number from %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT,
-                    key, value, (guint64)min, (guint64)max);
+        g_set_error(error, CPU_ERROR, 1,
+                    "-cpu: %s=%s: want a number from %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT, key, value,
+                    (guint64)min, (guint64)max);
         return false;
     }
     *out = n;
@@ -404,7 +407,8 @@ static const ModelRow *find_model(const char *name, GError **error)
         suggest_offer(&near, models[n].name);
     }
     if (strcmp(name, "x86-64-v3") == 0 || strcmp(name, "x86-64-v4") == 0) {
-        g_set_error(error, CPU_ERROR, 1, "CPU model '%s' needs AVX2, which no engine here has; use x86-64-v2 or max", name);
+        g_set_error(error, CPU_ERROR, 1,
+                    "CPU model '%s' needs AVX2, which no engine here has; use x86-64-v2 or max", name);
         return NULL;
     }
     g_autofree char *hint = suggest_text(near.best);
@@ -435,12 +439,12 @@ static void drop_orphans(FeatureSet *set)
     static const struct {
         Feature need, orphan;
     } rules[] = {
-        {FEAT_XSAVE, FEAT_XSAVEOPT}, {FEAT_XSAVE, FEAT_XSAVEC}, {FEAT_XSAVE, FEAT_XGETBV1}, {FEAT_FXSR, FEAT_SSE},  {FEAT_FXSR, FEAT_XSAVE},
-        {FEAT_SSE, FEAT_SSE2},       {FEAT_SSE2, FEAT_SSE3},     {FEAT_SSE2, FEAT_AES},  {FEAT_SSE2, FEAT_PCLMUL},
-        {FEAT_SSE3, FEAT_SSSE3},     {FEAT_SSSE3, FEAT_SSE41},   {FEAT_SSE41, FEAT_SSE42}, {FEAT_LM, FEAT_PCID},
-        {FEAT_PAE, FEAT_LM},         {FEAT_LM, FEAT_LAHF_LM},    {FEAT_LM, FEAT_FSGSBASE}, {FEAT_LM, FEAT_CX16},
-        {FEAT_LM, FEAT_PDPE1GB},     {FEAT_APIC, FEAT_X2APIC},   {FEAT_APIC, FEAT_TSC_DEADLINE},
-        {FEAT_MCE, FEAT_MCA},
+        {FEAT_XSAVE, FEAT_XSAVEOPT}, {FEAT_XSAVE, FEAT_XSAVEC}, {FEAT_XSAVE, FEAT_XGETBV1},
+        {FEAT_FXSR, FEAT_SSE}, {FEAT_FXSR, FEAT_XSAVE}, {FEAT_SSE, FEAT_SSE2}, {FEAT_SSE2, FEAT_SSE3},
+        {FEAT_SSE2, FEAT_AES}, {FEAT_SSE2, FEAT_PCLMUL}, {FEAT_SSE3, FEAT_SSSE3}, {FEAT_SSSE3, FEAT_SSE41},
+        {FEAT_SSE41, FEAT_SSE42}, {FEAT_LM, FEAT_PCID}, {FEAT_PAE, FEAT_LM}, {FEAT_LM, FEAT_LAHF_LM},
+        {FEAT_LM, FEAT_FSGSBASE}, {FEAT_LM, FEAT_CX16}, {FEAT_LM, FEAT_PDPE1GB}, {FEAT_APIC, FEAT_X2APIC},
+        {FEAT_APIC, FEAT_TSC_DEADLINE}, {FEAT_MCE, FEAT_MCA},
     };
     for (unsigned pass = 0; pass < 3; pass++) {
         for (unsigned n = 0; n < ARRAY_LEN(rules); n++) {

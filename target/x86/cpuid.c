@@ -114,7 +114,12 @@ typedef struct Cache {
     bool shared;
 } Cache;
 
-static const Cache caches[] = {{1, 1, 8, 32, false}, {2, 1, 8, 32, false}, {3, 2, 16, 1024, false}, {3, 3, 16, 16384, true}};
+static const Cache caches[] = {
+    {1, 1, 8, 32, false},
+    {2, 1, 8, 32, false},
+    {3, 2, 16, 1024, false},
+    {3, 3, 16, 16384, true},
+};
 
 static void leaf_4(const X86Cpu *cpu, uint32_t index, uint32_t out[4])
 {

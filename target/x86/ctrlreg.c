@@ -54,7 +54,8 @@ static void check_cr0(X86Cpu *cpu, uint64_t value)
 void cpu_write_cr0(X86Cpu *cpu, uint64_t value)
 {
     check_cr0(cpu, value);
-    value = (value & (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)) | CR0_ET;
+    value &= CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG;
+    value |= CR0_ET;
     uint64_t changed = value ^ cpu->cr0;
     if ((changed & (CR0_PG | CR0_CD | CR0_NW)) && pae_paging(cpu, value, cpu->cr4)) {
         load_pdptes(cpu, cpu->cr3);

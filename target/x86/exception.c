@@ -322,7 +322,9 @@ static void deliver_long(X86Cpu *cpu, const Event *e)
     if (!is_canonical(cpu, t.rip)) {
         cpu_raise_error(cpu, EXC_GP, e->ext);
     }
-    uint64_t items[] = {cpu->seg[SEG_SS].selector, cpu->r[RSP], e->flags, cpu->seg[SEG_CS].selector, cpu->rip, e->error};
+    uint64_t items[] = {
+        cpu->seg[SEG_SS].selector, cpu->r[RSP], e->flags, cpu->seg[SEG_CS].selector, cpu->rip, e->error,
+    };
     Frame f = frame_long(sp & ~15ull, e->ext); /* 6.14.2: 16-byte aligned */
     desc_mark_accessed(cpu, &t.code);
     sp = frame_push(cpu, &f, 3, items, e->has_error ? 6 : 5);
@@ -337,10 +339,10 @@ static void deliver_long(X86Cpu *cpu, const Event *e)
 static void log_event(const X86Cpu *cpu, const Event *e)
 {
     static const char *const kinds[] = {"exception", "int", "int3/into", "int1", "external", "nmi"};
-    log_printf("cpu %u: %s %02x error %04x at %04x:%016" PRIx64 " cpl %u sp %04x:%016" PRIx64 " flags %08x cr2 %016" PRIx64
-               "\n",
-               cpu->index, kinds[e->kind], e->vector, e->has_error ? e->error : 0, cpu->seg[SEG_CS].selector, cpu->rip,
-               cpu->cpl, cpu->seg[SEG_SS].selector, cpu->r[RSP], e->flags, cpu->cr2);
+    log_printf("cpu %u: %s %02x error %04x at %04x:%016" PRIx64 " cpl %u sp %04x:%016" PRIx64
+               " flags %08x cr2 %016" PRIx64 "\n",
+               cpu->index, kinds[e->kind], e->vector, e->has_error ? e->error : 0, cpu->seg[SEG_CS].selector,
+               cpu->rip, cpu->cpl, cpu->seg[SEG_SS].selector, cpu->r[RSP], e->flags, cpu->cr2);
 }
 
 void cpu_deliver(X86Cpu *cpu, unsigned vector, IntKind kind, bool has_error, uint32_t error)

@@ -75,17 +75,17 @@ static void pop_seg(X86Cpu *cpu, const Insn *i, unsigned seg)
     cpu->r[RSP] = popped;
 }
 
-#define DEFINE_PUSH(name, seg)                                                                                         \
-    static void do_push_##name(X86Cpu *cpu, const Insn *i)                                                             \
-    {                                                                                                                  \
-        push_seg(cpu, i, seg);                                                                                         \
-    }                                                                                                                  \
+#define DEFINE_PUSH(name, seg) \
+    static void do_push_##name(X86Cpu *cpu, const Insn *i) \
+    { \
+        push_seg(cpu, i, seg); \
+    } \
     EXEC_ONE(push_##name, do_push_##name)
-#define DEFINE_POP(name, seg)                                                                                          \
-    static void do_pop_##name(X86Cpu *cpu, const Insn *i)                                                              \
-    {                                                                                                                  \
-        pop_seg(cpu, i, seg);                                                                                          \
-    }                                                                                                                  \
+#define DEFINE_POP(name, seg) \
+    static void do_pop_##name(X86Cpu *cpu, const Insn *i) \
+    { \
+        pop_seg(cpu, i, seg); \
+    } \
     EXEC_ONE(pop_##name, do_pop_##name)
 
 DEFINE_PUSH(es, SEG_ES);
@@ -122,11 +122,11 @@ static void load_far(X86Cpu *cpu, const Insn *i, unsigned seg)
     write_reg(cpu, i->reg, i->osize, off);
 }
 
-#define DEFINE_LOAD_FAR(name, seg)                                                                                     \
-    static void do_##name(X86Cpu *cpu, const Insn *i)                                                                  \
-    {                                                                                                                  \
-        load_far(cpu, i, seg);                                                                                         \
-    }                                                                                                                  \
+#define DEFINE_LOAD_FAR(name, seg) \
+    static void do_##name(X86Cpu *cpu, const Insn *i) \
+    { \
+        load_far(cpu, i, seg); \
+    } \
     EXEC_ONE(name, do_##name)
 
 DEFINE_LOAD_FAR(lds, SEG_DS);

@@ -57,10 +57,10 @@ uint64_t guest_stack(const Guest *g, unsigned n, unsigned size);
 /* The vector or error code that a call raises, or -1. */
 int guest_raises(Guest *g, void (*fn)(X86Cpu *cpu, uint64_t a, uint64_t b), uint64_t a, uint64_t b);
 
-#define assert_raised(g, want_vector, got, want_error)                                                                 \
-    do {                                                                                                               \
-        g_assert_cmpint(got, ==, want_vector);                                                                         \
-        g_assert_cmphex((g)->cpu->exc.has_error ? (g)->cpu->exc.error : 0, ==, want_error);                            \
+#define assert_raised(g, want_vector, got, want_error) \
+    do { \
+        g_assert_cmpint(got, ==, want_vector); \
+        g_assert_cmphex((g)->cpu->exc.has_error ? (g)->cpu->exc.error : 0, ==, want_error); \
     } while (0)
 
 /* Groups of tests, one a file. */
