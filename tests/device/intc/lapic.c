@@ -2,6 +2,7 @@
 /* Local APICs, their bus and the I/O APIC against the Intel SDM vol 3, chapter 11, and the 82093AA data sheet. */
 #include "hw/intc/lapic.h"
 
+#include "hw/intc/i8259.h"
 #include "hw/intc/ioapic.h"
 #include "tests/device/harness.h"
 
@@ -15,6 +16,7 @@ enum {
 
 typedef struct TestCpu {
     bool intr;
+    Device *pic; /* answers ExtINT, if there is one */
     unsigned nmis, inits, sipis, smis, extints;
     uint8_t sipi_vector;
     int64_t tsc_offset;
@@ -55,8 +57,9 @@ static void on_sipi(void *opaque, uint8_t vector)
 
 static int on_extint(void *opaque)
 {
-    ((TestCpu *)opaque)->extints++;
-    return 0x08;
+    TestCpu *cpu = opaque;
+    cpu->extints++;
+    return cpu->pic ? i8259_ack(cpu->pic) : 0x08;
 }
 
 /* A TSC of 2 GHz. */
@@ -437,6 +440,30 @@ static void lint(Fixture *f, gconstpointer data)
     g_assert_false(f->cpu[0].intr);
 }
 
+/* The 8259 pair behind LINT0: intr falls while it is acknowledged, and rises again for the next request. */
+static void virtual_wire(Fixture *f, gconstpointer data)
+{
+    static const uint8_t init[2][4] = {{0x11, 0x20, 0x04, 0x01}, {0x11, 0x28, 0x02, 0x01}};
+    Device *pic = f->cpu[0].pic = test_device(f->t, "i8259", NULL);
+    device_connect(pic, "intr", 0, device_input(f->apic[0], LAPIC_LINT0));
+    lapic_virtual_wire(f->apic[0]);
+    for (unsigned i = 0; i < 8; i++) {
+        test_write(pic, i / 4, i % 4 ? 1 : 0, init[i / 4][i % 4], 1);
+    }
+    test_input(pic, 12, true);
+    test_input(pic, 1, true);
+    g_assert_true(f->cpu[0].intr);
+    g_assert_cmpint(lapic_ack(f->apic[0]), ==, 0x21);
+    g_assert_false(f->cpu[0].intr);
+    test_write(pic, 0, 0, 0x20, 1);
+    g_assert_true(f->cpu[0].intr);
+    message(f, 0x31); /* the APIC's own come first */
+    g_assert_cmpint(lapic_ack(f->apic[0]), ==, 0x31);
+    g_assert_cmpint(lapic_ack(f->apic[0]), ==, 0x2c);
+    g_assert_false(f->cpu[0].intr);
+    g_assert_cmpint(lapic_ack(f->apic[0]), ==, -1);
+}
+
 /* 11.4.7.2: software disable masks the table, keeps what is pending and takes no new interrupts. */
 static void software_disable(Fixture *f, gconstpointer data)
 {
@@ -571,7 +598,8 @@ int main(int argc, char **argv)
         {"/lapic/priorities", priorities}, {"/lapic/ipi-physical", ipi_physical}, {"/lapic/ipi-logical", ipi_logical},
         {"/lapic/ipi-signals", ipi_signals}, {"/lapic/errors", errors}, {"/lapic/timer", timer},
         {"/lapic/timer-storm", timer_storm}, {"/lapic/tsc-deadline", tsc_deadline}, {"/lapic/x2apic", x2apic},
-        {"/lapic/lint", lint}, {"/lapic/software-disable", software_disable}, {"/ioapic/edges", ioapic_edges},
+        {"/lapic/lint", lint},
+        {"/lapic/virtual-wire", virtual_wire}, {"/lapic/software-disable", software_disable}, {"/ioapic/edges", ioapic_edges},
         {"/ioapic/levels", ioapic_levels}, {"/apic/messages", messages}, {"/lapic/snapshot", snapshot},
     };
     for (size_t i = 0; i < ARRAY_LEN(tests); i++) {
