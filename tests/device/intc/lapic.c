@@ -599,7 +599,8 @@ int main(int argc, char **argv)
         {"/lapic/ipi-signals", ipi_signals}, {"/lapic/errors", errors}, {"/lapic/timer", timer},
         {"/lapic/timer-storm", timer_storm}, {"/lapic/tsc-deadline", tsc_deadline}, {"/lapic/x2apic", x2apic},
         {"/lapic/lint", lint},
-        {"/lapic/virtual-wire", virtual_wire}, {"/lapic/software-disable", software_disable}, {"/ioapic/edges", ioapic_edges},
+        {"/lapic/virtual-wire", virtual_wire},
+        {"/lapic/software-disable", software_disable}, {"/ioapic/edges", ioapic_edges},
         {"/ioapic/levels", ioapic_levels}, {"/apic/messages", messages}, {"/lapic/snapshot", snapshot},
     };
     for (size_t i = 0; i < ARRAY_LEN(tests); i++) {
