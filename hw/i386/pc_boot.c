@@ -7,6 +7,7 @@
 #include "hw/i386/boot_cpu.h"
 #include "hw/i386/loader.h"
 #include "hw/i386/pc.h"
+#include "hw/input/i8042.h"
 #include "target/x86/cpuid.h"
 
 enum { BDA_BASE = 0x400, BDA_SIZE = 0x100, BDA_COM1 = 0, BDA_EBDA = 0x0e, BDA_EQUIPMENT = 0x10, BDA_MEMORY = 0x13 };
@@ -75,6 +76,16 @@ bool pc_boot_init(PcBoard *pc, GError **error)
            load_kernel(pc->image, &request, error);
 }
 
+/* Scan codes translated to set 1, keyboard interrupt on, self-test passed, mouse off until a driver wants it. */
+static void configure_keyboard(PcBoard *pc)
+{
+    enum { WRITE_COMMAND_BYTE = 0x60, COMMAND_BYTE = 0x65 };
+    const Region *ports = device_region(pc->kbc, 0);
+
+    region_write(ports, I8042_COMMAND_PORT - I8042_DATA_PORT, WRITE_COMMAND_BYTE, 1);
+    region_write(ports, 0, COMMAND_BYTE, 1);
+}
+
 void pc_boot_reset(PcBoard *pc)
 {
     Machine *m = pc->machine;
@@ -85,6 +96,7 @@ void pc_boot_reset(PcBoard *pc)
     }
     lapic_virtual_wire(pc->cpus[0].lapic);
     pc_pci_configure(pc);
+    configure_keyboard(pc);
     if (!boot_image_fill(pc->image, m->ram, &error)) {
         /* The machine was built with these files: one that is gone now leaves nothing to start. */
         g_printerr("rhea: %s\n", error->message);
