@@ -299,6 +299,9 @@ void char_event(Chardev *chr, CharEvent event)
 {
     if (chr->attached && chr->client.event) {
         chr->client.event(chr->client.opaque, event);
+        if (event == CHAR_OPENED) {
+            chr->client.event(chr->client.opaque, CHAR_FOCUS_IN);
+        }
     }
 }
 

@@ -14,7 +14,7 @@ typedef enum CharEvent {
     CHAR_OPENED,    /* a peer is there; also sent by chardev_attach() when it already was */
     CHAR_CLOSED,
     CHAR_BREAK,
-    CHAR_FOCUS_IN,  /* mux: input now goes to this client */
+    CHAR_FOCUS_IN,  /* input now goes to this client: after CHAR_OPENED, or when a mux switches */
     CHAR_FOCUS_OUT,
 } CharEvent;
 

@@ -27,6 +27,7 @@ typedef struct CharMux {
     int64_t start;  /* of timestamps: monotonic, us */
     void (*quit)(void *opaque);
     void *quit_opaque;
+    GSource *pump_source; /* pending input waits for the main loop */
 } CharMux;
 
 static CharMux *mux_of(const Chardev *chr)
@@ -172,7 +173,7 @@ static void lower_receive(void *opaque, const uint8_t *buf, size_t len)
 static void lower_event(void *opaque, CharEvent event)
 {
     CharMux *m = opaque;
-    if (event == CHAR_BREAK) {
+    if (event == CHAR_BREAK || event == CHAR_FOCUS_IN) {
         slot_event(&m->slot[m->focus], event);
         return;
     }
@@ -226,11 +227,36 @@ static size_t mux_write(Chardev *chr, const uint8_t *buf, size_t len)
 
 /* ---- Chardev ---- */
 
+static void stop_pump_source(CharMux *m)
+{
+    if (m->pump_source) {
+        g_source_destroy(m->pump_source);
+        g_source_unref(g_steal_pointer(&m->pump_source));
+    }
+}
+
+static gboolean pump_all(void *opaque)
+{
+    CharMux *m = opaque;
+    stop_pump_source(m);
+    for (unsigned i = 0; i < MUX_CLIENTS; i++) {
+        pump(&m->slot[i]);
+    }
+    return G_SOURCE_REMOVE;
+}
+
+/* The client is inside its own register handler, perhaps on a vCPU thread: input comes later, from the main loop. */
 static void mux_accept_input(Chardev *chr)
 {
     CharMux *m = mux_of(chr);
+    bool pending = false;
     for (unsigned i = 0; i < MUX_CLIENTS; i++) {
-        pump(&m->slot[i]);
+        pending |= m->slot[i].used && m->slot[i].pending->len > 0;
+    }
+    if (pending && !m->pump_source) {
+        m->pump_source = g_timeout_source_new(0);
+        g_source_set_callback(m->pump_source, pump_all, m, NULL);
+        g_source_attach(m->pump_source, NULL);
     }
     chardev_accept_input(m->lower);
 }
@@ -248,9 +274,9 @@ static bool mux_attach(Chardev *chr, const CharClient *client, GError **error)
             m->focus = first ? i : m->focus;
             if (m->lower->ops->opened(m->lower)) {
                 slot_event(slot, CHAR_OPENED);
-            }
-            if (first) {
-                slot_event(slot, CHAR_FOCUS_IN);
+                if (first) {
+                    slot_event(slot, CHAR_FOCUS_IN);
+                }
             }
             chardev_accept_input(m->lower);
             return true;
@@ -301,6 +327,7 @@ static bool mux_opened(const Chardev *chr)
 static void mux_free(Chardev *chr)
 {
     CharMux *m = mux_of(chr);
+    stop_pump_source(m);
     chardev_free(m->lower);
     for (unsigned i = 0; i < MUX_CLIENTS; i++) {
         g_byte_array_free(m->slot[i].pending, TRUE);
