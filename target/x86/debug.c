@@ -5,6 +5,7 @@
  */
 #include "target/x86/debug.h"
 
+#include "target/x86/cpuid.h"
 #include "target/x86/mem.h"
 
 static unsigned length_of(const X86Cpu *cpu, unsigned n)
@@ -64,6 +65,10 @@ static uint64_t hits(const X86Cpu *cpu, unsigned mask, uint64_t at, unsigned siz
 void debug_check_exec(X86Cpu *cpu, gva_t lin)
 {
     if (cpu->eflags & FL_RF) {
+        return;
+    }
+    /* Intel holds breakpoints back after MOV SS, AMD does not. */
+    if (cpu->shadow == SHADOW_SS && strcmp(cpu->model->vendor, "GenuineIntel") == 0) {
         return;
     }
     uint64_t bits = hits(cpu, debug_armed(cpu, DEBUG_EXEC), lin, 1);

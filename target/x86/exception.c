@@ -436,7 +436,7 @@ bool cpu_deliver_pending(X86Cpu *cpu)
         has_error = true;
         error = 0;
     } else if (vector == EXC_DB) {
-        cpu->dr6 |= cpu->exc.dr6;
+        cpu->dr6 = (cpu->dr6 & ~15ull) | cpu->exc.dr6; /* B0-B3 are set anew, the others are sticky */
         cpu->dr7 &= ~(uint64_t)DR7_GD;
         cpu->msr.debugctl &= ~(uint64_t)DEBUGCTL_BTF;
     }

@@ -99,6 +99,18 @@ static void random_to(X86Cpu *cpu, const Insn *i)
     flags_set(cpu, ok ? FL_CF : 0);
 }
 
+/* ---- hypercalls, where CPUID shows the KVM leaves: none is offered, so each says so ---- */
+
+static void do_hypercall(X86Cpu *cpu, const Insn *i)
+{
+    enum { KVM_EPERM = 1, KVM_ENOSYS = 1000 };
+    if (!cpu->model->expose_pv) {
+        cpu_raise_ud(cpu);
+    }
+    int64_t error = cpu->cpl == 0 ? -KVM_ENOSYS : -KVM_EPERM;
+    cpu->r[RAX] = cpu->code64 ? (uint64_t)error : (uint32_t)error;
+}
+
 /* ---- MONITOR, MWAIT ---- */
 
 static void do_monitor(X86Cpu *cpu, const Insn *i)
@@ -210,6 +222,7 @@ EXEC_ONE(rdpmc, do_rdpmc);
 EXEC_ONE(rdmsr, do_rdmsr);
 EXEC_ONE(wrmsr, do_wrmsr);
 EXEC_ONE(rdrand, random_to);
+EXEC_ONE(hypercall, do_hypercall);
 EXEC_ONE(monitor, do_monitor);
 EXEC_ONE(mwait, do_mwait);
 EXEC_ONE(xgetbv, do_xgetbv);

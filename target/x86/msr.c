@@ -120,8 +120,9 @@ static uint64_t *mc_register(X86Cpu *cpu, uint32_t msr)
 
 static bool write_mc(X86Cpu *cpu, uint32_t msr, uint64_t value)
 {
-    /* Status is cleared by software, never set; AMD lets HWCR.McStatusWrEn relax that for its own tools. */
-    if ((msr & 3) == 1 && value != 0 && !is_amd(cpu)) {
+    /* 15.3.2.1: control is all or nothing here; 15.3.2.2: status is cleared by software, never set. */
+    unsigned column = msr & 3;
+    if ((column == 0 && value != 0 && value != ~0ull) || (column == 1 && value != 0)) {
         return false;
     }
     *mc_register(cpu, msr) = value;

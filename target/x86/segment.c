@@ -242,9 +242,11 @@ void seg_drop_inner(X86Cpu *cpu)
 {
     static const uint8_t data_segs[] = {SEG_ES, SEG_DS, SEG_FS, SEG_GS};
     for (unsigned n = 0; n < ARRAY_LEN(data_segs); n++) {
-        const Segment *s = &cpu->seg[data_segs[n]];
+        Segment *s = &cpu->seg[data_segs[n]];
         if (!(s->attr & SEG_UNUSABLE) && !attr_is_conforming(s->attr) && attr_dpl(s->attr) < cpu->cpl) {
-            seg_load_null(cpu, data_segs[n], 0);
+            s->selector = 0;
+            s->attr |= SEG_UNUSABLE; /* the base stays: 64-bit code goes on using those of FS and GS */
+            seg_update(cpu, data_segs[n]);
         }
     }
 }

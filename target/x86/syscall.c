@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "target/x86/cpuid.h"
+#include "target/x86/debug.h"
 #include "target/x86/segment.h"
 
 #define FLAT_CODE (SEG_P | SEG_S | SEG_CODE | SEG_READ | SEG_ACCESSED | SEG_G)
@@ -69,10 +70,13 @@ static void do_sysret(X86Cpu *cpu, const Insn *i)
     }
     load_flat(cpu, (uint16_t)(to64 ? base + 16 : base), (uint16_t)(base + 8), 3, to64);
     cpu->rip = target;
-    if (cpu->long_mode) {
-        cpu_load_eflags(cpu, (uint32_t)cpu->r[R11] & SYSRET_FLAGS, FL_ALL);
-    } else {
+    if (!cpu->long_mode) {
         cpu_load_eflags(cpu, FL_IF, FL_IF);
+        return;
+    }
+    cpu_load_eflags(cpu, (uint32_t)cpu->r[R11] & SYSRET_FLAGS, FL_ALL);
+    if (cpu->eflags & FL_TF) { /* unlike POPF and IRET, SYSRET looks at TF when it ends */
+        cpu_raise_db(cpu, DR6_BS, true);
     }
 }
 
