@@ -33,8 +33,8 @@ typedef struct Piix4Pm {
     struct {
         PCI_CONFIG_STATE;
         int64_t overflow_at; /* virtual time of the top bit's next change that has not set TMR_STS yet */
+        uint32_t gpe_status, gpe_enable; /* 16 bits each */
         uint16_t pm1_status, pm1_enable, pm1_control;
-        uint16_t gpe_status, gpe_enable;
         uint8_t apm_control, apm_status;
     } s;
 } Piix4Pm;
@@ -129,7 +129,7 @@ static const Reg piix4pm_regs[] = {
 static uint64_t gpe_read(void *opaque, uint64_t offset, unsigned size)
 {
     const Piix4Pm *pm = opaque;
-    uint16_t word = offset < 2 ? pm->s.gpe_status : pm->s.gpe_enable;
+    uint32_t word = offset < 2 ? pm->s.gpe_status : pm->s.gpe_enable;
 
     return word >> (offset & 1 ? 8 : 0) & 0xff;
 }
@@ -140,9 +140,9 @@ static void gpe_write(void *opaque, uint64_t offset, uint64_t value, unsigned si
     unsigned shift = offset & 1 ? 8 : 0;
 
     if (offset < 2) {
-        pm->s.gpe_status &= (uint16_t)~(value << shift);
+        pm->s.gpe_status &= ~((uint32_t)(value & 0xff) << shift);
     } else {
-        pm->s.gpe_enable = (uint16_t)((pm->s.gpe_enable & ~(0xff << shift)) | (value & 0xff) << shift);
+        pm->s.gpe_enable = (pm->s.gpe_enable & ~(0xffu << shift)) | (uint32_t)(value & 0xff) << shift;
     }
 }
 
@@ -276,11 +276,11 @@ static bool piix4pm_validate(const Device *dev, GError **error)
 static const Field piix4pm_state[] = {
     PCI_CONFIG_FIELD(Piix4Pm),
     FIELD_TIME(Piix4Pm, overflow_at, TIMER_OFF),
+    FIELD_RANGE(Piix4Pm, gpe_status, 0, 0, 0xffff),
+    FIELD_RANGE(Piix4Pm, gpe_enable, 0, 0, 0xffff),
     FIELD_RANGE(Piix4Pm, pm1_status, 0, 0, PM1_STATUS_BITS),
     FIELD_RANGE(Piix4Pm, pm1_enable, 0, 0, PM1_ENABLE_BITS),
     FIELD_RANGE(Piix4Pm, pm1_control, 0, 0, SCI_EN | BM_RLD | SLP_TYP),
-    FIELD(Piix4Pm, gpe_status, 0),
-    FIELD(Piix4Pm, gpe_enable, 0),
     FIELD(Piix4Pm, apm_control, 0),
     FIELD(Piix4Pm, apm_status, 0),
 };

@@ -16,6 +16,11 @@ static bool pc_check(const BoardConfig *config, GError **error)
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "the pc machine needs at least 2 MiB of memory (-m 2M)");
         return false;
     }
+    if (config->hpet || config->smm) {
+        g_set_error(error, OPTS_ERROR, OPTS_USAGE, "the pc machine has no %s; leave %s=on away",
+                    config->hpet ? "HPET" : "system management mode", config->hpet ? "hpet" : "smm");
+        return false;
+    }
     if (!config->kernel) {
         g_set_error(error, OPTS_ERROR, OPTS_NO_BOOT, "nothing to boot: give a kernel with -kernel FILE");
         return false;
@@ -73,6 +78,12 @@ static void pc_destroy(Machine *m)
     space_begin(m->io);
     pc_pci_fini(pc);
     pc_apic_fini(pc);
+    for (unsigned n = 0; n < m->num_cpus; n++) {
+        cpu_free(m->cpus[n]);
+    }
+    g_free(m->cpus);
+    m->cpus = NULL;
+    m->num_cpus = 0;
     boot_image_free(pc->image);
     g_ptr_array_free(pc->irq_sources, true);
     g_free(pc);

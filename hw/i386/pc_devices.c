@@ -203,6 +203,16 @@ static bool set_props(PcBoard *pc, Opts *opts, Device *dev, GError **error)
     return true;
 }
 
+/* Realize and connect. */
+static bool attach(PcBoard *pc, Device *dev, GError **error)
+{
+    if (dev->type->bus == BUS_ISA) {
+        return pc_isa_attach(pc, dev, error);
+    }
+    return machine_own_device(pc->machine, dev, error) &&
+           pci_bus_plug(pc->pci, container_of(dev, PciDevice, dev), -1, error);
+}
+
 static bool add_one(PcBoard *pc, const char *text, GError **error)
 {
     g_autoptr(Opts) opts = opts_parse("-device", text, "driver", error);
@@ -225,11 +235,11 @@ static bool add_one(PcBoard *pc, const char *text, GError **error)
         device_free(dev);
         return false;
     }
-    if (type->bus == BUS_ISA) {
-        return pc_isa_attach(pc, dev, error);
+    if (!attach(pc, dev, error)) {
+        g_prefix_error(error, "-device %s: ", text);
+        return false;
     }
-    return machine_own_device(pc->machine, dev, error) &&
-           pci_bus_plug(pc->pci, container_of(dev, PciDevice, dev), -1, error);
+    return true;
 }
 
 bool pc_devices_init(PcBoard *pc, GError **error)

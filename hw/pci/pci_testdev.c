@@ -33,7 +33,7 @@ typedef struct PciTestdev {
     struct {
         PCI_CONFIG_STATE;
         uint32_t count[NUM_WINDOWS];
-        uint8_t test[NUM_WINDOWS];
+        uint16_t test[NUM_WINDOWS];
     } s;
 } PciTestdev;
 
@@ -49,13 +49,13 @@ static uint32_t test_offset(unsigned window, unsigned test)
 
 static uint64_t window_read(PciTestdev *td, unsigned window, uint64_t offset)
 {
-    uint8_t test = td->s.test[window];
+    unsigned test = td->s.test[window];
     uint8_t header[PCI_TESTDEV_HEADER] = {0};
 
     if (offset >= sizeof(header) || test >= NUM_TESTS) {
         return 0;
     }
-    header[PCI_TESTDEV_TEST] = test;
+    header[PCI_TESTDEV_TEST] = (uint8_t)test;
     header[PCI_TESTDEV_WIDTH] = 1;
     pci_put32(header, PCI_TESTDEV_OFFSET, test_offset(window, test));
     pci_put32(header, PCI_TESTDEV_DATA, tests[test].data);
@@ -66,7 +66,7 @@ static uint64_t window_read(PciTestdev *td, unsigned window, uint64_t offset)
 
 static void window_write(PciTestdev *td, unsigned window, uint64_t offset, uint8_t value)
 {
-    uint8_t test = td->s.test[window];
+    unsigned test = td->s.test[window];
 
     if (offset == PCI_TESTDEV_TEST) {
         td->s.test[window] = value < NUM_TESTS ? value : NO_TEST;
