@@ -26,11 +26,7 @@
     {                                                                                                                  \
         g_set##bits(cpu, i, name##bits(cpu, g_get##bits(cpu, i), e_get##bits(cpu, i)));                                \
     }                                                                                                                  \
-    static void name##_g_m##bits(X86Cpu *cpu, const Insn *i)                                                           \
-    {                                                                                                                  \
-        uint##bits##_t b = m_get##bits(cpu, i);                                                                        \
-        g_set##bits(cpu, i, name##bits(cpu, g_get##bits(cpu, i), b));                                                  \
-    }                                                                                                                  \
+    DEFINE_LOAD(name##_g_m##bits, bits, g_set##bits(cpu, i, name##bits(cpu, g_get##bits(cpu, i), v)))                  \
     static void name##_r_i##bits(X86Cpu *cpu, const Insn *i)                                                           \
     {                                                                                                                  \
         e_set##bits(cpu, i, name##bits(cpu, e_get##bits(cpu, i), (uint##bits##_t)i->imm));                             \
@@ -46,14 +42,24 @@
         LOCKED_UPDATE(bits, cpu, ref, a, CALC);                                                                        \
         flags_lazy(cpu, (CC), log2, (uint##bits##_t)(CALC), b);                                                        \
     }                                                                                                                  \
-    static inline void name##_rmw##bits(X86Cpu *cpu, const Insn *i, uint##bits##_t b)                                  \
+    __attribute__((cold, noinline)) static void name##_ref##bits(X86Cpu *cpu, const Insn *i, uint##bits##_t b)         \
     {                                                                                                                  \
-        MemRef ref = m_ref##bits(cpu, i);                                                                              \
-        if (unlikely(i->flags & INSN_LOCK)) {                                                                          \
+        MemRef ref;                                                                                                    \
+        m_ref##bits(cpu, i, &ref);                                                                                     \
+        if (i->flags & INSN_LOCK) {                                                                                    \
             name##_locked##bits(cpu, &ref, b);                                                                         \
         } else {                                                                                                       \
             ref_store##bits(cpu, &ref, name##bits(cpu, ref_load##bits(cpu, &ref), b));                                 \
         }                                                                                                              \
+    }                                                                                                                  \
+    static inline void name##_rmw##bits(X86Cpu *cpu, const Insn *i, uint##bits##_t b)                                  \
+    {                                                                                                                  \
+        void *host = m_host(cpu, i, bits / 8, ACCESS_WRITE);                                                           \
+        if (unlikely(!host || (i->flags & INSN_LOCK))) {                                                               \
+            name##_ref##bits(cpu, i, b);                                                                               \
+            return;                                                                                                    \
+        }                                                                                                              \
+        host_set##bits(host, name##bits(cpu, host_get##bits(host), b));                                                \
     }                                                                                                                  \
     static void name##_m_g##bits(X86Cpu *cpu, const Insn *i)                                                           \
     {                                                                                                                  \
@@ -95,18 +101,12 @@ BINARY(xor, 0, a ^ b, CC_LOGIC);
     {                                                                                                                  \
         name##bits(cpu, e_get##bits(cpu, i), g_get##bits(cpu, i));                                                     \
     }                                                                                                                  \
-    static void name##_m_g##bits(X86Cpu *cpu, const Insn *i)                                                           \
-    {                                                                                                                  \
-        name##bits(cpu, m_get##bits(cpu, i), g_get##bits(cpu, i));                                                     \
-    }                                                                                                                  \
+    DEFINE_LOAD(name##_m_g##bits, bits, name##bits(cpu, v, g_get##bits(cpu, i)))                                       \
     static void name##_r_i##bits(X86Cpu *cpu, const Insn *i)                                                           \
     {                                                                                                                  \
         name##bits(cpu, e_get##bits(cpu, i), (uint##bits##_t)i->imm);                                                  \
     }                                                                                                                  \
-    static void name##_m_i##bits(X86Cpu *cpu, const Insn *i)                                                           \
-    {                                                                                                                  \
-        name##bits(cpu, m_get##bits(cpu, i), (uint##bits##_t)i->imm);                                                  \
-    }
+    DEFINE_LOAD(name##_m_i##bits, bits, name##bits(cpu, v, (uint##bits##_t)i->imm))
 #define CMP_SIZE(bits, log2) DEFINE_COMPARE(cmp, bits, log2, a - b, CC_SUB)
 FOR_SIZES(CMP_SIZE)
 EXEC_R_M(cmp_e_g, cmp_r_g, cmp_m_g);
@@ -117,11 +117,7 @@ EXEC_R_M(cmp_e_i, cmp_r_i, cmp_m_i);
     {                                                                                                                  \
         cmp##bits(cpu, g_get##bits(cpu, i), e_get##bits(cpu, i));                                                      \
     }                                                                                                                  \
-    static void cmp_g_m##bits(X86Cpu *cpu, const Insn *i)                                                              \
-    {                                                                                                                  \
-        uint##bits##_t b = m_get##bits(cpu, i);                                                                        \
-        cmp##bits(cpu, g_get##bits(cpu, i), b);                                                                        \
-    }
+    DEFINE_LOAD(cmp_g_m##bits, bits, cmp##bits(cpu, g_get##bits(cpu, i), v))
 FOR_SIZES(CMP_G_SIZE)
 EXEC_R_M(cmp_g_e, cmp_g_r, cmp_g_m);
 
@@ -138,11 +134,12 @@ EXEC_R_M(test_e_i, test_r_i, test_m_i);
         SET_FLAGS;                                                                                                     \
         e_set##bits(cpu, i, r);                                                                                        \
     }                                                                                                                  \
-    static void name##_m##bits(X86Cpu *cpu, const Insn *i)                                                             \
+    __attribute__((cold, noinline)) static void name##_ref##bits(X86Cpu *cpu, const Insn *i)                           \
     {                                                                                                                  \
-        MemRef ref = m_ref##bits(cpu, i);                                                                              \
+        MemRef ref;                                                                                                    \
+        m_ref##bits(cpu, i, &ref);                                                                                     \
         uint##bits##_t a, r;                                                                                           \
-        if (unlikely(i->flags & INSN_LOCK)) {                                                                          \
+        if (i->flags & INSN_LOCK) {                                                                                    \
             LOCKED_UPDATE(bits, cpu, &ref, a, CALC);                                                                   \
             r = (uint##bits##_t)(CALC);                                                                                \
         } else {                                                                                                       \
@@ -152,6 +149,17 @@ EXEC_R_M(test_e_i, test_r_i, test_m_i);
         }                                                                                                              \
         SET_FLAGS;                                                                                                     \
         (void)r;                                                                                                       \
+    }                                                                                                                  \
+    static void name##_m##bits(X86Cpu *cpu, const Insn *i)                                                             \
+    {                                                                                                                  \
+        void *host = m_host(cpu, i, bits / 8, ACCESS_WRITE);                                                           \
+        if (unlikely(!host || (i->flags & INSN_LOCK))) {                                                               \
+            name##_ref##bits(cpu, i);                                                                                  \
+            return;                                                                                                    \
+        }                                                                                                              \
+        uint##bits##_t a = host_get##bits(host), r = (uint##bits##_t)(CALC);                                           \
+        host_set##bits(host, r);                                                                                       \
+        SET_FLAGS;                                                                                                     \
     }
 #define INC_SIZE(bits, log2) DEFINE_UNARY(inc, bits, a + 1, flags_lazy(cpu, CC_INC, log2, r, flags_cf(cpu)))
 #define DEC_SIZE(bits, log2) DEFINE_UNARY(dec, bits, a - 1, flags_lazy(cpu, CC_DEC, log2, r, flags_cf(cpu)))

@@ -14,7 +14,8 @@
     }                                                                                                                  \
     static void xchg_m##bits(X86Cpu *cpu, const Insn *i)                                                               \
     {                                                                                                                  \
-        MemRef ref = m_ref##bits(cpu, i);                                                                              \
+        MemRef ref;                                                                                                    \
+        m_ref##bits(cpu, i, &ref);                                                                                     \
         uint##bits##_t a, b = g_get##bits(cpu, i);                                                                     \
         if (likely(ref_atomic(&ref, bits / 8))) {                                                                      \
             a = __atomic_exchange_n((uint##bits##_t *)ref.host, b, __ATOMIC_SEQ_CST);                                  \
@@ -35,7 +36,8 @@
     }                                                                                                                  \
     static void xadd_m##bits(X86Cpu *cpu, const Insn *i)                                                               \
     {                                                                                                                  \
-        MemRef ref = m_ref##bits(cpu, i);                                                                              \
+        MemRef ref;                                                                                                    \
+        m_ref##bits(cpu, i, &ref);                                                                                     \
         uint##bits##_t a, b = g_get##bits(cpu, i);                                                                     \
         if (i->flags & INSN_LOCK) {                                                                                    \
             LOCKED_UPDATE(bits, cpu, &ref, a, a + b);                                                                  \
@@ -83,7 +85,8 @@ EXEC_WIDE_R_M(xchg_z_a, xchg_z, xchg_z);
     }                                                                                                                  \
     static void cmpxchg_m##bits(X86Cpu *cpu, const Insn *i)                                                            \
     {                                                                                                                  \
-        MemRef ref = m_ref##bits(cpu, i);                                                                              \
+        MemRef ref;                                                                                                    \
+        m_ref##bits(cpu, i, &ref);                                                                                     \
         uint##bits##_t acc = (uint##bits##_t)cpu->r[RAX], old = acc, b = g_get##bits(cpu, i);                          \
         if ((i->flags & INSN_LOCK) && ref_atomic(&ref, bits / 8)) {                                                    \
             __atomic_compare_exchange_n((uint##bits##_t *)ref.host, &old, b, false, __ATOMIC_SEQ_CST,                  \
@@ -128,7 +131,8 @@ static void set_zf(X86Cpu *cpu, bool zf)
 
 static void cmpxchg8b(X86Cpu *cpu, const Insn *i)
 {
-    MemRef ref = m_ref64(cpu, i);
+    MemRef ref;
+    m_ref64(cpu, i, &ref);
     uint64_t acc = cpu->r[RDX] << 32 | (uint32_t)cpu->r[RAX], b = cpu->r[RCX] << 32 | (uint32_t)cpu->r[RBX], old;
     if ((i->flags & INSN_LOCK)) {
         LOCKED_UPDATE(64, cpu, &ref, old, old == acc ? b : old);
@@ -180,7 +184,8 @@ static void cmpxchg16b(X86Cpu *cpu, const Insn *i)
     if (seg_linear(cpu, i->seg, ea, 16, ACCESS_WRITE) & 15) {
         cpu_raise_gp0(cpu);
     }
-    MemRef ref = mem_ref(cpu, i->seg, ea, 16);
+    MemRef ref;
+    ref_at(cpu, &ref, i->seg, ea, 16);
     uint128 acc = (uint128)cpu->r[RDX] << 64 | cpu->r[RAX], b = (uint128)cpu->r[RCX] << 64 | cpu->r[RBX];
     uint128 old = HAVE_HOST_CMPXCHG16 && ref_atomic(&ref, 16) ? host_cmpxchg16(ref.host, acc, b)
                                                               : exclusive_cmpxchg16(cpu, &ref, acc, b);

@@ -72,12 +72,14 @@ EXEC_WIDE_R_M(bt_e_i, bt_r_i, bt_m_i);
     }                                                                                                                  \
     static void name##_m_g##bits(X86Cpu *cpu, const Insn *i)                                                           \
     {                                                                                                                  \
-        MemRef ref = mem_ref(cpu, i->seg, bit_address##bits(cpu, i), bits / 8);                                        \
+        MemRef ref;                                                                                                    \
+        ref_at(cpu, &ref, i->seg, bit_address##bits(cpu, i), bits / 8);                                                \
         name##_ref##bits(cpu, i, &ref, (unsigned)g_get##bits(cpu, i));                                                 \
     }                                                                                                                  \
     static void name##_m_i##bits(X86Cpu *cpu, const Insn *i)                                                           \
     {                                                                                                                  \
-        MemRef ref = m_ref##bits(cpu, i);                                                                              \
+        MemRef ref;                                                                                                    \
+        m_ref##bits(cpu, i, &ref);                                                                                     \
         name##_ref##bits(cpu, i, &ref, (unsigned)i->imm);                                                              \
     }
 #define BIT_CHANGE(name, CALC)                                                                                         \

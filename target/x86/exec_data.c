@@ -10,30 +10,18 @@
     {                                                                                                                  \
         e_set##bits(cpu, i, g_get##bits(cpu, i));                                                                      \
     }                                                                                                                  \
-    static void mov_m_g##bits(X86Cpu *cpu, const Insn *i)                                                              \
-    {                                                                                                                  \
-        m_set##bits(cpu, i, g_get##bits(cpu, i));                                                                      \
-    }                                                                                                                  \
+    DEFINE_STORE(mov_m_g##bits, bits, g_get##bits(cpu, i))                                                             \
     static void mov_g_r##bits(X86Cpu *cpu, const Insn *i)                                                              \
     {                                                                                                                  \
         g_set##bits(cpu, i, e_get##bits(cpu, i));                                                                      \
     }                                                                                                                  \
-    static void mov_g_m##bits(X86Cpu *cpu, const Insn *i)                                                              \
-    {                                                                                                                  \
-        g_set##bits(cpu, i, m_get##bits(cpu, i));                                                                      \
-    }                                                                                                                  \
+    DEFINE_LOAD(mov_g_m##bits, bits, g_set##bits(cpu, i, v))                                                           \
     static void mov_r_i##bits(X86Cpu *cpu, const Insn *i)                                                              \
     {                                                                                                                  \
         e_set##bits(cpu, i, (uint##bits##_t)i->imm);                                                                   \
     }                                                                                                                  \
-    static void mov_m_i##bits(X86Cpu *cpu, const Insn *i)                                                              \
-    {                                                                                                                  \
-        m_set##bits(cpu, i, (uint##bits##_t)i->imm);                                                                   \
-    }                                                                                                                  \
-    static void mov_m_a##bits(X86Cpu *cpu, const Insn *i)                                                              \
-    {                                                                                                                  \
-        m_set##bits(cpu, i, (uint##bits##_t)cpu->r[RAX]);                                                              \
-    }
+    DEFINE_STORE(mov_m_i##bits, bits, (uint##bits##_t)i->imm)                                                          \
+    DEFINE_STORE(mov_m_a##bits, bits, (uint##bits##_t)cpu->r[RAX])
 FOR_SIZES(DEFINE_MOV)
 EXEC_R_M(mov_e_g, mov_r_g, mov_m_g);
 EXEC_R_M(mov_g_e, mov_g_r, mov_g_m);
@@ -59,10 +47,7 @@ EXEC_8(mov_a_o, exec_ud_fn, exec_ud_fn, exec_ud_fn, exec_ud_fn, mov_a_m8, mov_a_
     {                                                                                                                  \
         g_set##to(cpu, i, (uint##to##_t)(cast)e_get##from(cpu, i));                                                    \
     }                                                                                                                  \
-    static void name##_m##to(X86Cpu *cpu, const Insn *i)                                                               \
-    {                                                                                                                  \
-        g_set##to(cpu, i, (uint##to##_t)(cast)m_get##from(cpu, i));                                                    \
-    }
+    DEFINE_LOAD(name##_m##to, from, g_set##to(cpu, i, (uint##to##_t)(cast)v))
 #define EXTEND_SIZES(bits, log2)                                                                                       \
     DEFINE_EXTEND(movzx_b, 8, bits, uint8_t)                                                                           \
     DEFINE_EXTEND(movzx_w, 16, bits, uint16_t)                                                                         \
@@ -110,11 +95,7 @@ EXEC_WIDE_R_M(cwd, cwd, cwd);
     {                                                                                                                  \
         g_set##bits(cpu, i, flags_condition(cpu, i->opcode) ? e_get##bits(cpu, i) : g_get##bits(cpu, i));              \
     }                                                                                                                  \
-    static void cmov_m##bits(X86Cpu *cpu, const Insn *i)                                                               \
-    {                                                                                                                  \
-        uint##bits##_t v = m_get##bits(cpu, i);                                                                        \
-        g_set##bits(cpu, i, flags_condition(cpu, i->opcode) ? v : g_get##bits(cpu, i));                                \
-    }
+    DEFINE_LOAD(cmov_m##bits, bits, g_set##bits(cpu, i, flags_condition(cpu, i->opcode) ? v : g_get##bits(cpu, i)))
 FOR_WIDE_SIZES(DEFINE_CMOV)
 EXEC_WIDE_R_M(cmov, cmov_r, cmov_m);
 

@@ -45,6 +45,41 @@ DEFINE_OPERANDS(16)
 DEFINE_OPERANDS(32)
 DEFINE_OPERANDS(64)
 
+/*
+ * Host address of `size` bytes of the memory operand if the TLB allows the access directly, else NULL: the hot path of
+ * every handler.  It calls nothing, so that handlers which leave the rest to another function keep no stack frame.
+ */
+static inline void *m_host(const X86Cpu *cpu, const Insn *i, unsigned size, Access access)
+{
+    const Segment *s = &cpu->seg[i->seg];
+    gva_t lin = insn_ea(cpu, i);
+    if (likely(cpu->code64)) {
+        if (i->seg >= SEG_FS) {
+            lin += s->base;
+        }
+    } else {
+        if (unlikely(lin + size > (access == ACCESS_WRITE ? s->fast_w : s->fast_r))) {
+            return NULL;
+        }
+        lin = (uint32_t)(lin + s->base);
+    }
+    const TlbEntry *e = &cpu->tlb[cpu->mem_mode][(lin >> 12) & (TLB_SIZE - 1)];
+    return likely(lin - (access == ACCESS_WRITE ? e->wtag : e->rtag) <= 4096 - size) ? (void *)(e->addend + lin) : NULL;
+}
+
+/* A checked place for read-modify-write at seg:off, filled in place (a copy would stall on store forwarding). */
+static inline void ref_at(X86Cpu *cpu, MemRef *ref, unsigned seg, gva_t off, unsigned size)
+{
+    ref->seg = seg;
+    ref->lin = seg_linear(cpu, seg, off, size, ACCESS_WRITE);
+    const TlbEntry *e = &cpu->tlb[cpu->mem_mode][(ref->lin >> 12) & (TLB_SIZE - 1)];
+    if (likely(ref->lin - e->wtag <= 4096 - size)) {
+        ref->host = (void *)(e->addend + ref->lin);
+    } else {
+        mem_ref_slow(cpu, ref, size);
+    }
+}
+
 #define DEFINE_MEMORY_OPERANDS(bits)                                                                                   \
     static inline uint##bits##_t m_get##bits(X86Cpu *cpu, const Insn *i)                                               \
     {                                                                                                                  \
@@ -54,14 +89,59 @@ DEFINE_OPERANDS(64)
     {                                                                                                                  \
         mem_write##bits(cpu, i->seg, insn_ea(cpu, i), v);                                                              \
     }                                                                                                                  \
-    static inline MemRef m_ref##bits(X86Cpu *cpu, const Insn *i)                                                       \
+    static inline void m_ref##bits(X86Cpu *cpu, const Insn *i, MemRef *ref)                                            \
     {                                                                                                                  \
-        return mem_ref(cpu, i->seg, insn_ea(cpu, i), bits / 8);                                                        \
+        ref_at(cpu, ref, i->seg, insn_ea(cpu, i), bits / 8);                                                           \
+    }                                                                                                                  \
+    static inline uint##bits##_t host_get##bits(const void *host)                                                      \
+    {                                                                                                                  \
+        uint##bits##_t v;                                                                                              \
+        memcpy(&v, host, bits / 8);                                                                                    \
+        return v;                                                                                                      \
+    }                                                                                                                  \
+    static inline void host_set##bits(void *host, uint##bits##_t v)                                                    \
+    {                                                                                                                  \
+        memcpy(host, &v, bits / 8);                                                                                    \
     }
 DEFINE_MEMORY_OPERANDS(8)
 DEFINE_MEMORY_OPERANDS(16)
 DEFINE_MEMORY_OPERANDS(32)
 DEFINE_MEMORY_OPERANDS(64)
+
+/*
+ * Handlers with a memory operand, in two functions: the direct access and all the rest.
+ * LOAD: BODY is a statement over v, the value read.  STORE: VALUE is what is written.
+ */
+#define DEFINE_LOAD(name, bits, BODY)                                                                                  \
+    __attribute__((cold, noinline)) static void name##_slow(X86Cpu *cpu, const Insn *i)                                \
+    {                                                                                                                  \
+        uint##bits##_t v = m_get##bits(cpu, i);                                                                        \
+        BODY;                                                                                                          \
+    }                                                                                                                  \
+    static void name(X86Cpu *cpu, const Insn *i)                                                                       \
+    {                                                                                                                  \
+        const void *host = m_host(cpu, i, bits / 8, ACCESS_READ);                                                      \
+        if (unlikely(!host)) {                                                                                         \
+            name##_slow(cpu, i);                                                                                       \
+            return;                                                                                                    \
+        }                                                                                                              \
+        uint##bits##_t v = host_get##bits(host);                                                                       \
+        BODY;                                                                                                          \
+    }
+#define DEFINE_STORE(name, bits, VALUE)                                                                                \
+    __attribute__((cold, noinline)) static void name##_slow(X86Cpu *cpu, const Insn *i)                                \
+    {                                                                                                                  \
+        m_set##bits(cpu, i, (VALUE));                                                                                  \
+    }                                                                                                                  \
+    static void name(X86Cpu *cpu, const Insn *i)                                                                       \
+    {                                                                                                                  \
+        void *host = m_host(cpu, i, bits / 8, ACCESS_WRITE);                                                           \
+        if (unlikely(!host)) {                                                                                         \
+            name##_slow(cpu, i);                                                                                       \
+            return;                                                                                                    \
+        }                                                                                                              \
+        host_set##bits(host, (VALUE));                                                                                 \
+    }
 
 #define MASK_BITS(bits) (~0ull >> (64 - (bits)))
 

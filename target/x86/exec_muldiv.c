@@ -142,20 +142,12 @@ EXEC_R_M(idiv, idiv_r, idiv_m);
     {                                                                                                                  \
         g_set##bits(cpu, i, imul2_##bits(cpu, g_get##bits(cpu, i), e_get##bits(cpu, i)));                              \
     }                                                                                                                  \
-    static void imul_g_m##bits(X86Cpu *cpu, const Insn *i)                                                             \
-    {                                                                                                                  \
-        uint##bits##_t b = m_get##bits(cpu, i);                                                                        \
-        g_set##bits(cpu, i, imul2_##bits(cpu, g_get##bits(cpu, i), b));                                                \
-    }                                                                                                                  \
+    DEFINE_LOAD(imul_g_m##bits, bits, g_set##bits(cpu, i, imul2_##bits(cpu, g_get##bits(cpu, i), v)))                  \
     static void imul_r_i##bits(X86Cpu *cpu, const Insn *i)                                                             \
     {                                                                                                                  \
         g_set##bits(cpu, i, imul2_##bits(cpu, e_get##bits(cpu, i), (uint##bits##_t)i->imm));                           \
     }                                                                                                                  \
-    static void imul_m_i##bits(X86Cpu *cpu, const Insn *i)                                                             \
-    {                                                                                                                  \
-        uint##bits##_t a = m_get##bits(cpu, i);                                                                        \
-        g_set##bits(cpu, i, imul2_##bits(cpu, a, (uint##bits##_t)i->imm));                                             \
-    }
+    DEFINE_LOAD(imul_m_i##bits, bits, g_set##bits(cpu, i, imul2_##bits(cpu, v, (uint##bits##_t)i->imm)))
 FOR_WIDE_SIZES(TWO_OPERANDS)
 EXEC_WIDE_R_M(imul_g_e, imul_g_r, imul_g_m);
 EXEC_WIDE_R_M(imul_g_e_i, imul_r_i, imul_m_i);

@@ -101,7 +101,8 @@ FOR_SIZES(DEFINE_SHIFTS)
     }                                                                                                                  \
     static void name##_m_##suffix##bits(X86Cpu *cpu, const Insn *i)                                                    \
     {                                                                                                                  \
-        MemRef ref = m_ref##bits(cpu, i);                                                                              \
+        MemRef ref;                                                                                                    \
+        m_ref##bits(cpu, i, &ref);                                                                                     \
         ref_store##bits(cpu, &ref, name##bits(cpu, ref_load##bits(cpu, &ref), (COUNT)));                               \
     }
 #define DEFINE_SHIFT_SIZE(name, bits)                                                                                  \
@@ -186,7 +187,8 @@ DEFINE_DOUBLE(64, 3)
     }                                                                                                                  \
     static void name##_m_##suffix##bits(X86Cpu *cpu, const Insn *i)                                                    \
     {                                                                                                                  \
-        MemRef ref = m_ref##bits(cpu, i);                                                                              \
+        MemRef ref;                                                                                                    \
+        m_ref##bits(cpu, i, &ref);                                                                                     \
         ref_store##bits(cpu, &ref,                                                                                     \
                         name##bits(cpu, ref_load##bits(cpu, &ref), g_get##bits(cpu, i), (COUNT)));                     \
     }

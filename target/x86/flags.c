@@ -170,32 +170,20 @@ static inline bool condition_logic(uint64_t d, uint8_t parity_byte, unsigned whi
 
 bool flags_condition(const X86Cpu *cpu, unsigned cc)
 {
-    unsigned which = (cc >> 1) & 7, shift = 64 - (8u << (cpu->cc_op & 3));
+    unsigned which = (cc >> 1) & 7, op = cpu->cc_op & ~3u, shift = 64 - (8u << (cpu->cc_op & 3));
     uint64_t d = cpu->cc_dst << shift;
     bool yes;
 
-    switch (cpu->cc_op & ~3u) {
-    case CC_SUB:
+    if (which == 2 && op != CC_FLAGS && op != CC_MUL) {
+        yes = d == 0; /* the most frequent ones first */
+    } else if (op == CC_SUB) {
         yes = condition_sub(d, cpu->cc_src << shift, (uint8_t)cpu->cc_dst, which);
-        break;
-    case CC_LOGIC:
+    } else if (op == CC_LOGIC) {
         yes = condition_logic(d, (uint8_t)cpu->cc_dst, which);
-        break;
-    case CC_ADD:
-    case CC_INC:
-    case CC_DEC:
-        if (which == 2) {
-            yes = d == 0;
-            break;
-        }
-        if (which == 4) {
-            yes = (int64_t)d < 0;
-            break;
-        }
-        /* fall through */
-    default:
+    } else if (which == 4 && op != CC_FLAGS && op != CC_MUL) {
+        yes = (int64_t)d < 0;
+    } else {
         yes = condition_of(flags_compute(cpu), which);
-        break;
     }
     return yes != (cc & 1);
 }
