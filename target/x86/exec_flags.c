@@ -138,6 +138,10 @@ static void do_into(X86Cpu *cpu, const Insn *i)
 
 static void do_int1(X86Cpu *cpu, const Insn *i)
 {
+    if (cpu->pending_db) { /* held back by MOV SS: one #DB for both */
+        cpu->dr6 = (cpu->dr6 & ~15ull) | cpu->pending_db;
+        cpu->pending_db = 0;
+    }
     cpu_deliver(cpu, EXC_DB, INT_ICEBP, false, 0);
 }
 

@@ -133,7 +133,10 @@ static void iret_protected(X86Cpu *cpu, unsigned osize)
 
 static void do_iret(X86Cpu *cpu, const Insn *i)
 {
-    cpu->nmi_blocked = false; /* even if it faults */
+    if (cpu->nmi_blocked) {
+        cpu->nmi_blocked = false; /* even if it faults */
+        __atomic_store_n(&cpu->attention, true, __ATOMIC_SEQ_CST); /* one may have waited */
+    }
     if (!(cpu->cr0 & CR0_PE)) {
         iret_real(cpu, i->osize);
     } else if (cpu->eflags & FL_VM) {
