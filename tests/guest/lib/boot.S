@@ -69,6 +69,7 @@ start64:
     mov     %eax, %gs
     mov     $boot_stack_top, %rsp
     xor     %ebp, %ebp
+    mov     %ebx, %edi          /* PVH: start_info */
     call    guest_start
 0:  hlt
     jmp     0b
@@ -257,7 +258,7 @@ tss:
 
     .bss
     .balign 4096
-    .globl  pml4, pdpt, pd, pd_user, boot_stack_top, user_stack_top
+    .globl  pml4, pdpt, pdpt_user, pd, pd_user, boot_stack_top, user_stack_top
 pml4:       .skip 4096
 pdpt:       .skip 4096
 pdpt_user:  .skip 4096

@@ -5,111 +5,30 @@
 typedef struct Recovery {
     uint64_t regs[8];
 } Recovery;
-typedef struct Gate {
-    uint16_t off0, sel;
-    uint8_t ist, attr;
-    uint16_t off1;
-    uint32_t off2, zero;
-} Gate;
 
-extern uint8_t stubs[], gdt[], tss[], ap_trampoline[], ap_trampoline_end[], _end[];
-extern uint64_t pml4[], pd[], pd_user[];
+extern uint8_t ap_trampoline[], ap_trampoline_end[];
 int guest_try_asm(Recovery *r) __attribute__((returns_twice));
 void guest_recover(Recovery *r) __attribute__((noreturn));
 uint64_t guest_call_user(void *entry, void *stack, uint64_t arg);
 void guest_return_from_user(uint64_t value) __attribute__((noreturn));
-void guest_start(void);
+void guest_start(uint64_t start_info);
 void guest_ap_start(unsigned n);
 void guest_interrupt(Frame *f);
 
-static Gate idt[256] __attribute__((aligned(16)));
+uint64_t idt[512] __attribute__((aligned(16)));
 static Handler *handlers[256];
 static Recovery *recovery; /* set while the boot processor is inside try_call() */
 static Trap caught;
-static unsigned passed, failed, skipped;
 static void (*volatile ap_function)(unsigned n);
-
-/* ---- reporting ---- */
-
-static void put(char c)
-{
-    while (!(in8(0x3fd) & 0x20)) {
-    }
-    out8(0x3f8, (uint8_t)c);
-}
-
-void print(const char *text)
-{
-    for (; *text; text++) {
-        put(*text);
-    }
-}
-
-void print_hex(uint64_t v)
-{
-    print("0x");
-    int digits = 1;
-    while (digits < 16 && v >> (4 * digits)) {
-        digits++;
-    }
-    while (digits--) {
-        put("0123456789abcdef"[v >> (4 * digits) & 15]);
-    }
-}
-
-static void print_number(unsigned v)
-{
-    if (v >= 10) {
-        print_number(v / 10);
-    }
-    put((char)('0' + v % 10));
-}
-
-void check_at(bool ok, const char *what, const char *file, int line, uint64_t got, uint64_t want)
-{
-    if (ok) {
-        passed++;
-        return;
-    }
-    failed++;
-    print("FAIL ");
-    print(file);
-    print(":");
-    print_number((unsigned)line);
-    print(": ");
-    print(what);
-    if (got != want) {
-        print(": ");
-        print_hex(got);
-        print(" wanted ");
-        print_hex(want);
-    }
-    print("\n");
-}
-
-void skip(const char *why)
-{
-    skipped++;
-    print("SKIP ");
-    print(why);
-    print("\n");
-}
-
-void guest_exit(int code)
-{
-    out32(0xf4, (uint32_t)code);
-    for (;;) {
-        __asm__ volatile("cli; hlt");
-    }
-}
 
 /* ---- exceptions ---- */
 
 void set_gate(unsigned vector, void *target, unsigned ist, unsigned dpl, unsigned type)
 {
     uint64_t a = (uint64_t)target;
-    idt[vector] = (Gate){(uint16_t)a, 8, (uint8_t)ist, (uint8_t)(0x80 | dpl << 5 | type), (uint16_t)(a >> 16),
-                         (uint32_t)(a >> 32), 0};
+    idt[2 * vector] = (a & 0xffff) | 8 << 16 | (uint64_t)ist << 32 | (uint64_t)(0x80 | dpl << 5 | type) << 40 |
+                      (a >> 16 & 0xffff) << 48;
+    idt[2 * vector + 1] = a >> 32;
 }
 
 void set_handler(unsigned vector, Handler *handler)
@@ -120,11 +39,15 @@ void set_handler(unsigned vector, Handler *handler)
 static void die(const Frame *f)
 {
     print("UNEXPECTED vector ");
-    print_number((unsigned)f->vector);
+    print_hex(f->vector);
     print(" error ");
     print_hex(f->error);
     print(" rip ");
     print_hex(f->rip);
+    print(" cs ");
+    print_hex(f->cs);
+    print(" rsp ");
+    print_hex(f->rsp);
     print(" cr2 ");
     print_hex(read_cr2());
     print("\n");
@@ -142,7 +65,9 @@ void guest_interrupt(Frame *f)
     if (!recovery || f->vector >= 32) {
         die(f);
     }
-    caught = (Trap){(int)f->vector, f->error, read_cr2(), f->rip, f->rflags, read_dr6()};
+    caught = (Trap){.vector = (int)f->vector, .error = f->error, .cr2 = read_cr2(), .rip = f->rip, .rflags = f->rflags,
+                    .dr6 = read_dr6(), .cs = f->cs, .rsp = f->rsp, .ss = f->ss, .rcx = f->rcx, .rsi = f->rsi,
+                    .rdi = f->rdi, .frame = (uint64_t)f};
     guest_recover(recovery);
 }
 
@@ -157,7 +82,7 @@ Trap try_call(void (*fn)(void *), void *arg)
         fn(arg);
     }
     recovery = outer;
-    __asm__ volatile("push %0; popfq" ::"r"(flags) : "cc", "memory");
+    write_flags(flags);
     return caught;
 }
 
@@ -167,32 +92,6 @@ uint64_t call_user(void (*fn)(void), uint64_t arg)
 }
 
 /* ---- memory ---- */
-
-void *memset(void *p, int c, size_t n)
-{
-    void *d = p;
-    __asm__ volatile("rep stosb" : "+D"(d), "+c"(n) : "a"(c) : "memory");
-    return p;
-}
-
-void *memcpy(void *d, const void *s, size_t n)
-{
-    void *to = d;
-    __asm__ volatile("rep movsb" : "+D"(to), "+S"(s), "+c"(n)::"memory");
-    return d;
-}
-
-void *alloc_pages(unsigned n)
-{
-    static uint8_t *next;
-    if (!next) {
-        next = (uint8_t *)(((uint64_t)_end + 0x1fffff) & ~0x1fffffull); /* not in the pages of the image */
-    }
-    void *p = next;
-    next += n * 4096;
-    memset(p, 0, n * 4096);
-    return p;
-}
 
 uint64_t *pte_of(void *p)
 {
@@ -213,17 +112,6 @@ uint64_t *pte_of(void *p)
 }
 
 /* ---- interrupts and processors ---- */
-
-void pic_disable(void)
-{
-    out8(0x21, 0xff);
-    out8(0xa1, 0xff);
-}
-
-void lapic_enable(void)
-{
-    LAPIC(0xf0) = 0x1ff;
-}
 
 static void load_tables(void)
 {
@@ -262,26 +150,21 @@ void guest_ap_start(unsigned n)
 static void load_tss(void)
 {
     uint64_t a = (uint64_t)tss;
-    uint64_t *d = (uint64_t *)(gdt + 0x40);
+    uint64_t *d = gdt + 8;
     d[0] = 103 | (a & 0xffffff) << 16 | 0x89ull << 40 | (a >> 24 & 0xff) << 56;
     d[1] = a >> 32;
     *(uint16_t *)(tss + 102) = 104;
     __asm__ volatile("ltr %w0" ::"r"(0x40));
 }
 
-void guest_start(void)
+void guest_start(uint64_t start_info)
 {
+    option_init(start_info);
     for (unsigned v = 0; v < 256; v++) {
         set_gate(v, stubs + 16 * v, 0, v == 0x80 || v == 3 || v == 4 ? 3 : 0, 14);
     }
     load_tables();
     load_tss();
     guest_main();
-    print_number(passed);
-    print(" passed, ");
-    print_number(failed);
-    print(" failed, ");
-    print_number(skipped);
-    print(" skipped\n");
-    guest_exit(failed || !passed ? 0x11 : 0x10);
+    guest_finish();
 }
