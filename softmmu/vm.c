@@ -2,13 +2,15 @@
 /* The life of the machine.  Main thread only; it holds the machine lock except while the loop sleeps. */
 #include "softmmu/vm.h"
 
+#include <poll.h>
 #include <stdio.h>
-#include <string.h>
+#include <unistd.h>
 
 #include "softmmu/accel_choice.h"
 
 #define EXIT_TRIPLE_FAULT 5 /* under our own name: the guest cannot go on */
 #define EXIT_SIGNAL_BASE 128
+#define SAY_MS 500
 /* A guest that faults this often in this time will do so for ever. */
 #define FAULT_LOOP_COUNT 8
 #define FAULT_LOOP_US 4000000
@@ -60,9 +62,13 @@ static void leave(Vm *vm, int code)
     vm->exit_code = code;
 }
 
+/* A terminal that somebody stopped (Ctrl-S) must not keep us from ending. */
 static void say(const Vm *vm, const char *text)
 {
-    fprintf(stderr, "%s: %s\n", vm->config->program, text);
+    struct pollfd pfd = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&pfd, 1, SAY_MS) > 0) {
+        fprintf(stderr, "%s: %s\n", vm->config->program, text);
+    }
 }
 
 static void power_off(Vm *vm, ShutdownCause cause, int code)
