@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From rows to lists of candidates per opcode, most specific first; refuses tables in which two rows claim one encoding.
+ * From rows to lists of candidates per opcode, most specific first; refuses tables in which two rows claim one
+ * encoding.
  * Spec: rules at the head of insns.def.
  */
 #include "target/x86/decode.h"

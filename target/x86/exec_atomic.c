@@ -5,104 +5,104 @@
  */
 #include "target/x86/exec_int.h"
 
-#define DEFINE_XCHG(bits, log2)                                                                                        \
-    static void xchg_r##bits(X86Cpu *cpu, const Insn *i)                                                               \
-    {                                                                                                                  \
-        uint##bits##_t a = e_get##bits(cpu, i);                                                                        \
-        e_set##bits(cpu, i, g_get##bits(cpu, i));                                                                      \
-        g_set##bits(cpu, i, a);                                                                                        \
-    }                                                                                                                  \
-    static void xchg_m##bits(X86Cpu *cpu, const Insn *i)                                                               \
-    {                                                                                                                  \
-        MemRef ref;                                                                                                    \
-        m_ref##bits(cpu, i, &ref);                                                                                     \
-        uint##bits##_t a, b = g_get##bits(cpu, i);                                                                     \
-        if (likely(ref_atomic(&ref, bits / 8))) {                                                                      \
-            a = __atomic_exchange_n((uint##bits##_t *)ref.host, b, __ATOMIC_SEQ_CST);                                  \
-        } else {                                                                                                       \
-            mem_exclusive_begin(cpu);                                                                                  \
-            a = ref_load##bits(cpu, &ref);                                                                             \
-            ref_store##bits(cpu, &ref, b);                                                                             \
-            mem_exclusive_end(cpu);                                                                                    \
-        }                                                                                                              \
-        g_set##bits(cpu, i, a);                                                                                        \
-    }                                                                                                                  \
-    static void xadd_r##bits(X86Cpu *cpu, const Insn *i)                                                               \
-    {                                                                                                                  \
-        uint##bits##_t a = e_get##bits(cpu, i), b = g_get##bits(cpu, i), r = (uint##bits##_t)(a + b);                  \
-        flags_lazy(cpu, CC_ADD, log2, r, b);                                                                           \
-        g_set##bits(cpu, i, a);                                                                                        \
-        e_set##bits(cpu, i, r);                                                                                        \
-    }                                                                                                                  \
-    static void xadd_m##bits(X86Cpu *cpu, const Insn *i)                                                               \
-    {                                                                                                                  \
-        MemRef ref;                                                                                                    \
-        m_ref##bits(cpu, i, &ref);                                                                                     \
-        uint##bits##_t a, b = g_get##bits(cpu, i);                                                                     \
-        if (i->flags & INSN_LOCK) {                                                                                    \
-            LOCKED_UPDATE(bits, cpu, &ref, a, a + b);                                                                  \
-        } else {                                                                                                       \
-            a = ref_load##bits(cpu, &ref);                                                                             \
-            ref_store##bits(cpu, &ref, (uint##bits##_t)(a + b));                                                       \
-        }                                                                                                              \
-        flags_lazy(cpu, CC_ADD, log2, (uint##bits##_t)(a + b), b);                                                     \
-        g_set##bits(cpu, i, a);                                                                                        \
+#define DEFINE_XCHG(bits, log2)                                                                                      \
+    static void xchg_r##bits(X86Cpu *cpu, const Insn *i)                                                             \
+    {                                                                                                                \
+        uint##bits##_t a = e_get##bits(cpu, i);                                                                      \
+        e_set##bits(cpu, i, g_get##bits(cpu, i));                                                                    \
+        g_set##bits(cpu, i, a);                                                                                      \
+    }                                                                                                                \
+    static void xchg_m##bits(X86Cpu *cpu, const Insn *i)                                                             \
+    {                                                                                                                \
+        MemRef ref;                                                                                                  \
+        m_ref##bits(cpu, i, &ref);                                                                                   \
+        uint##bits##_t a, b = g_get##bits(cpu, i);                                                                   \
+        if (likely(ref_atomic(&ref, bits / 8))) {                                                                    \
+            a = __atomic_exchange_n((uint##bits##_t *)ref.host, b, __ATOMIC_SEQ_CST);                                \
+        } else {                                                                                                     \
+            mem_exclusive_begin(cpu);                                                                                \
+            a = ref_load##bits(cpu, &ref);                                                                           \
+            ref_store##bits(cpu, &ref, b);                                                                           \
+            mem_exclusive_end(cpu);                                                                                  \
+        }                                                                                                            \
+        g_set##bits(cpu, i, a);                                                                                      \
+    }                                                                                                                \
+    static void xadd_r##bits(X86Cpu *cpu, const Insn *i)                                                             \
+    {                                                                                                                \
+        uint##bits##_t a = e_get##bits(cpu, i), b = g_get##bits(cpu, i), r = (uint##bits##_t)(a + b);                \
+        flags_lazy(cpu, CC_ADD, log2, r, b);                                                                         \
+        g_set##bits(cpu, i, a);                                                                                      \
+        e_set##bits(cpu, i, r);                                                                                      \
+    }                                                                                                                \
+    static void xadd_m##bits(X86Cpu *cpu, const Insn *i)                                                             \
+    {                                                                                                                \
+        MemRef ref;                                                                                                  \
+        m_ref##bits(cpu, i, &ref);                                                                                   \
+        uint##bits##_t a, b = g_get##bits(cpu, i);                                                                   \
+        if (i->flags & INSN_LOCK) {                                                                                  \
+            LOCKED_UPDATE(bits, cpu, &ref, a, a + b);                                                                \
+        } else {                                                                                                     \
+            a = ref_load##bits(cpu, &ref);                                                                           \
+            ref_store##bits(cpu, &ref, (uint##bits##_t)(a + b));                                                     \
+        }                                                                                                            \
+        flags_lazy(cpu, CC_ADD, log2, (uint##bits##_t)(a + b), b);                                                   \
+        g_set##bits(cpu, i, a);                                                                                      \
     }
 FOR_SIZES(DEFINE_XCHG)
 EXEC_R_M(xchg_e_g, xchg_r, xchg_m);
 EXEC_R_M(xadd, xadd_r, xadd_m);
 
 /* XCHG rAX: the opcode's register and RAX.  (90 without REX.B is NOP, another row.) */
-#define DEFINE_XCHG_A(bits, log2)                                                                                      \
-    static void xchg_z##bits(X86Cpu *cpu, const Insn *i)                                                               \
-    {                                                                                                                  \
-        uint##bits##_t a = (uint##bits##_t)cpu->r[RAX], b = e_get##bits(cpu, i);                                       \
-        reg##bits##_set(cpu, RAX, b);                                                                                  \
-        e_set##bits(cpu, i, a);                                                                                        \
+#define DEFINE_XCHG_A(bits, log2)                                                                                    \
+    static void xchg_z##bits(X86Cpu *cpu, const Insn *i)                                                             \
+    {                                                                                                                \
+        uint##bits##_t a = (uint##bits##_t)cpu->r[RAX], b = e_get##bits(cpu, i);                                     \
+        reg##bits##_set(cpu, RAX, b);                                                                                \
+        e_set##bits(cpu, i, a);                                                                                      \
     }
 FOR_WIDE_SIZES(DEFINE_XCHG_A)
 EXEC_WIDE_R_M(xchg_z_a, xchg_z, xchg_z);
 
 /*
- * CMPXCHG.  Memory is written in any case, so a failing compare faults as a store does.  Equal: RAX keeps its upper half;
- * not equal: a register destination keeps its own (seen on silicon).
+ * CMPXCHG.  Memory is written in any case, so a failing compare faults as a store does.  Equal: RAX keeps its upper
+ * half; not equal: a register destination keeps its own (seen on silicon).
  */
-#define DEFINE_CMPXCHG(bits, log2)                                                                                     \
-    static inline void compare##bits(X86Cpu *cpu, uint##bits##_t acc, uint##bits##_t old)                              \
-    {                                                                                                                  \
-        flags_lazy(cpu, CC_SUB, log2, (uint##bits##_t)(acc - old), old);                                               \
-        if (acc != old) {                                                                                              \
-            reg##bits##_set_a(cpu, old);                                                                               \
-        }                                                                                                              \
-    }                                                                                                                  \
-    static void cmpxchg_r##bits(X86Cpu *cpu, const Insn *i)                                                            \
-    {                                                                                                                  \
-        uint##bits##_t acc = (uint##bits##_t)cpu->r[RAX], old = e_get##bits(cpu, i), b = g_get##bits(cpu, i);          \
-        compare##bits(cpu, acc, old);                                                                                  \
-        if (acc == old) {                                                                                              \
-            e_set##bits(cpu, i, b);                                                                                    \
-        }                                                                                                              \
-    }                                                                                                                  \
-    static void cmpxchg_m##bits(X86Cpu *cpu, const Insn *i)                                                            \
-    {                                                                                                                  \
-        MemRef ref;                                                                                                    \
-        m_ref##bits(cpu, i, &ref);                                                                                     \
-        uint##bits##_t acc = (uint##bits##_t)cpu->r[RAX], old = acc, b = g_get##bits(cpu, i);                          \
-        if ((i->flags & INSN_LOCK) && ref_atomic(&ref, bits / 8)) {                                                    \
-            __atomic_compare_exchange_n((uint##bits##_t *)ref.host, &old, b, false, __ATOMIC_SEQ_CST,                  \
-                                        __ATOMIC_SEQ_CST);                                                             \
-        } else {                                                                                                       \
-            bool lock = i->flags & INSN_LOCK;                                                                          \
-            if (lock) {                                                                                                \
-                mem_exclusive_begin(cpu);                                                                              \
-            }                                                                                                          \
-            old = ref_load##bits(cpu, &ref);                                                                           \
-            ref_store##bits(cpu, &ref, old == acc ? b : old);                                                          \
-            if (lock) {                                                                                                \
-                mem_exclusive_end(cpu);                                                                                \
-            }                                                                                                          \
-        }                                                                                                              \
-        compare##bits(cpu, acc, old);                                                                                  \
+#define DEFINE_CMPXCHG(bits, log2)                                                                                   \
+    static inline void compare##bits(X86Cpu *cpu, uint##bits##_t acc, uint##bits##_t old)                            \
+    {                                                                                                                \
+        flags_lazy(cpu, CC_SUB, log2, (uint##bits##_t)(acc - old), old);                                             \
+        if (acc != old) {                                                                                            \
+            reg##bits##_set_a(cpu, old);                                                                             \
+        }                                                                                                            \
+    }                                                                                                                \
+    static void cmpxchg_r##bits(X86Cpu *cpu, const Insn *i)                                                          \
+    {                                                                                                                \
+        uint##bits##_t acc = (uint##bits##_t)cpu->r[RAX], old = e_get##bits(cpu, i), b = g_get##bits(cpu, i);        \
+        compare##bits(cpu, acc, old);                                                                                \
+        if (acc == old) {                                                                                            \
+            e_set##bits(cpu, i, b);                                                                                  \
+        }                                                                                                            \
+    }                                                                                                                \
+    static void cmpxchg_m##bits(X86Cpu *cpu, const Insn *i)                                                          \
+    {                                                                                                                \
+        MemRef ref;                                                                                                  \
+        m_ref##bits(cpu, i, &ref);                                                                                   \
+        uint##bits##_t acc = (uint##bits##_t)cpu->r[RAX], old = acc, b = g_get##bits(cpu, i);                        \
+        if ((i->flags & INSN_LOCK) && ref_atomic(&ref, bits / 8)) {                                                  \
+            __atomic_compare_exchange_n((uint##bits##_t *)ref.host, &old, b, false, __ATOMIC_SEQ_CST,                \
+                                        __ATOMIC_SEQ_CST);                                                           \
+        } else {                                                                                                     \
+            bool lock = i->flags & INSN_LOCK;                                                                        \
+            if (lock) {                                                                                              \
+                mem_exclusive_begin(cpu);                                                                            \
+            }                                                                                                        \
+            old = ref_load##bits(cpu, &ref);                                                                         \
+            ref_store##bits(cpu, &ref, old == acc ? b : old);                                                        \
+            if (lock) {                                                                                              \
+                mem_exclusive_end(cpu);                                                                              \
+            }                                                                                                        \
+        }                                                                                                            \
+        compare##bits(cpu, acc, old);                                                                                \
     }
 static inline void reg8_set_a(X86Cpu *cpu, uint8_t v)
 {

@@ -60,22 +60,22 @@ static void call_rel(X86Cpu *cpu, const Insn *i)
 }
 EXEC_ONE(call_j, call_rel);
 
-#define DEFINE_INDIRECT(bits, log2)                                                                                    \
-    static void jmp_r##bits(X86Cpu *cpu, const Insn *i)                                                                \
-    {                                                                                                                  \
-        branch_to(cpu, e_get##bits(cpu, i), log2);                                                                     \
-    }                                                                                                                  \
-    static void jmp_m##bits(X86Cpu *cpu, const Insn *i)                                                                \
-    {                                                                                                                  \
-        branch_to(cpu, m_get##bits(cpu, i), log2);                                                                     \
-    }                                                                                                                  \
-    static void call_r##bits(X86Cpu *cpu, const Insn *i)                                                               \
-    {                                                                                                                  \
-        call_to(cpu, i, e_get##bits(cpu, i));                                                                          \
-    }                                                                                                                  \
-    static void call_m##bits(X86Cpu *cpu, const Insn *i)                                                               \
-    {                                                                                                                  \
-        call_to(cpu, i, m_get##bits(cpu, i));                                                                          \
+#define DEFINE_INDIRECT(bits, log2)                                                                                  \
+    static void jmp_r##bits(X86Cpu *cpu, const Insn *i)                                                              \
+    {                                                                                                                \
+        branch_to(cpu, e_get##bits(cpu, i), log2);                                                                   \
+    }                                                                                                                \
+    static void jmp_m##bits(X86Cpu *cpu, const Insn *i)                                                              \
+    {                                                                                                                \
+        branch_to(cpu, m_get##bits(cpu, i), log2);                                                                   \
+    }                                                                                                                \
+    static void call_r##bits(X86Cpu *cpu, const Insn *i)                                                             \
+    {                                                                                                                \
+        call_to(cpu, i, e_get##bits(cpu, i));                                                                        \
+    }                                                                                                                \
+    static void call_m##bits(X86Cpu *cpu, const Insn *i)                                                             \
+    {                                                                                                                \
+        call_to(cpu, i, m_get##bits(cpu, i));                                                                        \
     }
 FOR_WIDE_SIZES(DEFINE_INDIRECT)
 EXEC_WIDE_R_M(jmp_e, jmp_r, jmp_m);

@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Moves and conversions: MOV MOVZX MOVSX LEA CMOVcc SETcc MOVBE XLAT CBW CWD, LAHF SAHF and the flag bits, BOUND, NOP.
+ * Moves and conversions: MOV MOVZX MOVSX LEA CMOVcc SETcc MOVBE XLAT CBW CWD, LAHF SAHF and the flag bits, BOUND,
+ * NOP.
  * Spec: Intel SDM vol 2, the instructions' pages.
  */
 #include "target/x86/exec_int.h"
 
-#define DEFINE_MOV(bits, log2)                                                                                         \
-    static void mov_r_g##bits(X86Cpu *cpu, const Insn *i)                                                              \
-    {                                                                                                                  \
-        e_set##bits(cpu, i, g_get##bits(cpu, i));                                                                      \
-    }                                                                                                                  \
-    DEFINE_STORE(mov_m_g##bits, bits, g_get##bits(cpu, i))                                                             \
-    static void mov_g_r##bits(X86Cpu *cpu, const Insn *i)                                                              \
-    {                                                                                                                  \
-        g_set##bits(cpu, i, e_get##bits(cpu, i));                                                                      \
-    }                                                                                                                  \
-    DEFINE_LOAD(mov_g_m##bits, bits, g_set##bits(cpu, i, v))                                                           \
-    static void mov_r_i##bits(X86Cpu *cpu, const Insn *i)                                                              \
-    {                                                                                                                  \
-        e_set##bits(cpu, i, (uint##bits##_t)i->imm);                                                                   \
-    }                                                                                                                  \
-    DEFINE_STORE(mov_m_i##bits, bits, (uint##bits##_t)i->imm)                                                          \
+#define DEFINE_MOV(bits, log2)                                                                                       \
+    static void mov_r_g##bits(X86Cpu *cpu, const Insn *i)                                                            \
+    {                                                                                                                \
+        e_set##bits(cpu, i, g_get##bits(cpu, i));                                                                    \
+    }                                                                                                                \
+    DEFINE_STORE(mov_m_g##bits, bits, g_get##bits(cpu, i))                                                           \
+    static void mov_g_r##bits(X86Cpu *cpu, const Insn *i)                                                            \
+    {                                                                                                                \
+        g_set##bits(cpu, i, e_get##bits(cpu, i));                                                                    \
+    }                                                                                                                \
+    DEFINE_LOAD(mov_g_m##bits, bits, g_set##bits(cpu, i, v))                                                         \
+    static void mov_r_i##bits(X86Cpu *cpu, const Insn *i)                                                            \
+    {                                                                                                                \
+        e_set##bits(cpu, i, (uint##bits##_t)i->imm);                                                                 \
+    }                                                                                                                \
+    DEFINE_STORE(mov_m_i##bits, bits, (uint##bits##_t)i->imm)                                                        \
     DEFINE_STORE(mov_m_a##bits, bits, (uint##bits##_t)cpu->r[RAX])
 FOR_SIZES(DEFINE_MOV)
 EXEC_R_M(mov_e_g, mov_r_g, mov_m_g);
@@ -32,26 +33,26 @@ static void mov_a_m8(X86Cpu *cpu, const Insn *i)
 {
     reg8_set(cpu, 0, m_get8(cpu, i));
 }
-#define DEFINE_MOV_A(bits, log2)                                                                                       \
-    static void mov_a_m##bits(X86Cpu *cpu, const Insn *i)                                                              \
-    {                                                                                                                  \
-        reg##bits##_set(cpu, RAX, m_get##bits(cpu, i));                                                                \
+#define DEFINE_MOV_A(bits, log2)                                                                                     \
+    static void mov_a_m##bits(X86Cpu *cpu, const Insn *i)                                                            \
+    {                                                                                                                \
+        reg##bits##_set(cpu, RAX, m_get##bits(cpu, i));                                                              \
     }
 FOR_WIDE_SIZES(DEFINE_MOV_A)
 EXEC_8(mov_a_o, exec_ud_fn, exec_ud_fn, exec_ud_fn, exec_ud_fn, mov_a_m8, mov_a_m16, mov_a_m32, mov_a_m64);
 
 /* ---- extensions ---- */
 
-#define DEFINE_EXTEND(name, from, to, cast)                                                                            \
-    static void name##_r##to(X86Cpu *cpu, const Insn *i)                                                               \
-    {                                                                                                                  \
-        g_set##to(cpu, i, (uint##to##_t)(cast)e_get##from(cpu, i));                                                    \
-    }                                                                                                                  \
+#define DEFINE_EXTEND(name, from, to, cast)                                                                          \
+    static void name##_r##to(X86Cpu *cpu, const Insn *i)                                                             \
+    {                                                                                                                \
+        g_set##to(cpu, i, (uint##to##_t)(cast)e_get##from(cpu, i));                                                  \
+    }                                                                                                                \
     DEFINE_LOAD(name##_m##to, from, g_set##to(cpu, i, (uint##to##_t)(cast)v))
-#define EXTEND_SIZES(bits, log2)                                                                                       \
-    DEFINE_EXTEND(movzx_b, 8, bits, uint8_t)                                                                           \
-    DEFINE_EXTEND(movzx_w, 16, bits, uint16_t)                                                                         \
-    DEFINE_EXTEND(movsx_b, 8, bits, int8_t)                                                                            \
+#define EXTEND_SIZES(bits, log2)                                                                                     \
+    DEFINE_EXTEND(movzx_b, 8, bits, uint8_t)                                                                         \
+    DEFINE_EXTEND(movzx_w, 16, bits, uint16_t)                                                                       \
+    DEFINE_EXTEND(movsx_b, 8, bits, int8_t)                                                                          \
     DEFINE_EXTEND(movsx_w, 16, bits, int16_t)
 FOR_WIDE_SIZES(EXTEND_SIZES)
 EXEC_WIDE_R_M(movzx_b, movzx_b_r, movzx_b_m);
@@ -79,10 +80,10 @@ static void cbw64(X86Cpu *cpu, const Insn *i)
     reg64_set(cpu, RAX, (uint64_t)(int32_t)cpu->r[RAX]);
 }
 EXEC_WIDE_R_M(cbw, cbw, cbw);
-#define DEFINE_CWD(bits, log2)                                                                                         \
-    static void cwd##bits(X86Cpu *cpu, const Insn *i)                                                                  \
-    {                                                                                                                  \
-        reg##bits##_set(cpu, RDX, (int##bits##_t)cpu->r[RAX] < 0 ? (uint##bits##_t)-1 : 0);                            \
+#define DEFINE_CWD(bits, log2)                                                                                       \
+    static void cwd##bits(X86Cpu *cpu, const Insn *i)                                                                \
+    {                                                                                                                \
+        reg##bits##_set(cpu, RDX, (int##bits##_t)cpu->r[RAX] < 0 ? (uint##bits##_t)-1 : 0);                          \
     }
 FOR_WIDE_SIZES(DEFINE_CWD)
 EXEC_WIDE_R_M(cwd, cwd, cwd);
@@ -90,11 +91,11 @@ EXEC_WIDE_R_M(cwd, cwd, cwd);
 /* ---- conditional ---- */
 
 /* The source is read, and a 32-bit destination loses its upper half, whatever the condition says. */
-#define DEFINE_CMOV(bits, log2)                                                                                        \
-    static void cmov_r##bits(X86Cpu *cpu, const Insn *i)                                                               \
-    {                                                                                                                  \
-        g_set##bits(cpu, i, flags_condition(cpu, i->opcode) ? e_get##bits(cpu, i) : g_get##bits(cpu, i));              \
-    }                                                                                                                  \
+#define DEFINE_CMOV(bits, log2)                                                                                      \
+    static void cmov_r##bits(X86Cpu *cpu, const Insn *i)                                                             \
+    {                                                                                                                \
+        g_set##bits(cpu, i, flags_condition(cpu, i->opcode) ? e_get##bits(cpu, i) : g_get##bits(cpu, i));            \
+    }                                                                                                                \
     DEFINE_LOAD(cmov_m##bits, bits, g_set##bits(cpu, i, flags_condition(cpu, i->opcode) ? v : g_get##bits(cpu, i)))
 FOR_WIDE_SIZES(DEFINE_CMOV)
 EXEC_WIDE_R_M(cmov, cmov_r, cmov_m);
@@ -139,14 +140,14 @@ static inline uint64_t swap64(uint64_t v)
 {
     return __builtin_bswap64(v);
 }
-#define DEFINE_MOVBE(bits, log2)                                                                                       \
-    static void movbe_load##bits(X86Cpu *cpu, const Insn *i)                                                           \
-    {                                                                                                                  \
-        g_set##bits(cpu, i, swap##bits(m_get##bits(cpu, i)));                                                          \
-    }                                                                                                                  \
-    static void movbe_store##bits(X86Cpu *cpu, const Insn *i)                                                          \
-    {                                                                                                                  \
-        m_set##bits(cpu, i, swap##bits(g_get##bits(cpu, i)));                                                          \
+#define DEFINE_MOVBE(bits, log2)                                                                                     \
+    static void movbe_load##bits(X86Cpu *cpu, const Insn *i)                                                         \
+    {                                                                                                                \
+        g_set##bits(cpu, i, swap##bits(m_get##bits(cpu, i)));                                                        \
+    }                                                                                                                \
+    static void movbe_store##bits(X86Cpu *cpu, const Insn *i)                                                        \
+    {                                                                                                                \
+        m_set##bits(cpu, i, swap##bits(g_get##bits(cpu, i)));                                                        \
     }
 FOR_WIDE_SIZES(DEFINE_MOVBE)
 EXEC_WIDE_R_M(movbe_g_m, movbe_load, movbe_load);

@@ -24,30 +24,30 @@ static inline void g_set8(X86Cpu *cpu, const Insn *i, uint8_t v)
     reg8_set(cpu, i->reg8, v);
 }
 
-#define DEFINE_OPERANDS(bits)                                                                                          \
-    static inline uint##bits##_t e_get##bits(const X86Cpu *cpu, const Insn *i)                                         \
-    {                                                                                                                  \
-        return (uint##bits##_t)cpu->r[i->rm];                                                                          \
-    }                                                                                                                  \
-    static inline uint##bits##_t g_get##bits(const X86Cpu *cpu, const Insn *i)                                         \
-    {                                                                                                                  \
-        return (uint##bits##_t)cpu->r[i->reg];                                                                         \
-    }                                                                                                                  \
-    static inline void e_set##bits(X86Cpu *cpu, const Insn *i, uint##bits##_t v)                                       \
-    {                                                                                                                  \
-        reg##bits##_set(cpu, i->rm, v);                                                                                \
-    }                                                                                                                  \
-    static inline void g_set##bits(X86Cpu *cpu, const Insn *i, uint##bits##_t v)                                       \
-    {                                                                                                                  \
-        reg##bits##_set(cpu, i->reg, v);                                                                               \
+#define DEFINE_OPERANDS(bits)                                                                                        \
+    static inline uint##bits##_t e_get##bits(const X86Cpu *cpu, const Insn *i)                                       \
+    {                                                                                                                \
+        return (uint##bits##_t)cpu->r[i->rm];                                                                        \
+    }                                                                                                                \
+    static inline uint##bits##_t g_get##bits(const X86Cpu *cpu, const Insn *i)                                       \
+    {                                                                                                                \
+        return (uint##bits##_t)cpu->r[i->reg];                                                                       \
+    }                                                                                                                \
+    static inline void e_set##bits(X86Cpu *cpu, const Insn *i, uint##bits##_t v)                                     \
+    {                                                                                                                \
+        reg##bits##_set(cpu, i->rm, v);                                                                              \
+    }                                                                                                                \
+    static inline void g_set##bits(X86Cpu *cpu, const Insn *i, uint##bits##_t v)                                     \
+    {                                                                                                                \
+        reg##bits##_set(cpu, i->reg, v);                                                                             \
     }
 DEFINE_OPERANDS(16)
 DEFINE_OPERANDS(32)
 DEFINE_OPERANDS(64)
 
 /*
- * Host address of `size` bytes of the memory operand if the TLB allows the access directly, else NULL: the hot path of
- * every handler.  It calls nothing, so that handlers which leave the rest to another function keep no stack frame.
+ * Host address of `size` bytes of the memory operand if the TLB allows the access directly, else NULL: the hot path
+ * of every handler.  It calls nothing, so that handlers which leave the rest to another function keep no stack frame.
  */
 static inline void *m_host(const X86Cpu *cpu, const Insn *i, unsigned size, Access access)
 {
@@ -64,7 +64,8 @@ static inline void *m_host(const X86Cpu *cpu, const Insn *i, unsigned size, Acce
         lin = (uint32_t)(lin + s->base);
     }
     const TlbEntry *e = &cpu->tlb[cpu->mem_mode][(lin >> 12) & (TLB_SIZE - 1)];
-    return likely(lin - (access == ACCESS_WRITE ? e->wtag : e->rtag) <= 4096 - size) ? (void *)(e->addend + lin) : NULL;
+    gva_t in_page = lin - (access == ACCESS_WRITE ? e->wtag : e->rtag);
+    return likely(in_page <= 4096 - size) ? (void *)(e->addend + lin) : NULL;
 }
 
 /* A checked place for read-modify-write at seg:off, filled in place (a copy would stall on store forwarding). */
@@ -80,28 +81,28 @@ static inline void ref_at(X86Cpu *cpu, MemRef *ref, unsigned seg, gva_t off, uns
     }
 }
 
-#define DEFINE_MEMORY_OPERANDS(bits)                                                                                   \
-    static inline uint##bits##_t m_get##bits(X86Cpu *cpu, const Insn *i)                                               \
-    {                                                                                                                  \
-        return mem_read##bits(cpu, i->seg, insn_ea(cpu, i));                                                           \
-    }                                                                                                                  \
-    static inline void m_set##bits(X86Cpu *cpu, const Insn *i, uint##bits##_t v)                                       \
-    {                                                                                                                  \
-        mem_write##bits(cpu, i->seg, insn_ea(cpu, i), v);                                                              \
-    }                                                                                                                  \
-    static inline void m_ref##bits(X86Cpu *cpu, const Insn *i, MemRef *ref)                                            \
-    {                                                                                                                  \
-        ref_at(cpu, ref, i->seg, insn_ea(cpu, i), bits / 8);                                                           \
-    }                                                                                                                  \
-    static inline uint##bits##_t host_get##bits(const void *host)                                                      \
-    {                                                                                                                  \
-        uint##bits##_t v;                                                                                              \
-        memcpy(&v, host, bits / 8);                                                                                    \
-        return v;                                                                                                      \
-    }                                                                                                                  \
-    static inline void host_set##bits(void *host, uint##bits##_t v)                                                    \
-    {                                                                                                                  \
-        memcpy(host, &v, bits / 8);                                                                                    \
+#define DEFINE_MEMORY_OPERANDS(bits)                                                                                 \
+    static inline uint##bits##_t m_get##bits(X86Cpu *cpu, const Insn *i)                                             \
+    {                                                                                                                \
+        return mem_read##bits(cpu, i->seg, insn_ea(cpu, i));                                                         \
+    }                                                                                                                \
+    static inline void m_set##bits(X86Cpu *cpu, const Insn *i, uint##bits##_t v)                                     \
+    {                                                                                                                \
+        mem_write##bits(cpu, i->seg, insn_ea(cpu, i), v);                                                            \
+    }                                                                                                                \
+    static inline void m_ref##bits(X86Cpu *cpu, const Insn *i, MemRef *ref)                                          \
+    {                                                                                                                \
+        ref_at(cpu, ref, i->seg, insn_ea(cpu, i), bits / 8);                                                         \
+    }                                                                                                                \
+    static inline uint##bits##_t host_get##bits(const void *host)                                                    \
+    {                                                                                                                \
+        uint##bits##_t v;                                                                                            \
+        memcpy(&v, host, bits / 8);                                                                                  \
+        return v;                                                                                                    \
+    }                                                                                                                \
+    static inline void host_set##bits(void *host, uint##bits##_t v)                                                  \
+    {                                                                                                                \
+        memcpy(host, &v, bits / 8);                                                                                  \
     }
 DEFINE_MEMORY_OPERANDS(8)
 DEFINE_MEMORY_OPERANDS(16)
@@ -112,35 +113,35 @@ DEFINE_MEMORY_OPERANDS(64)
  * Handlers with a memory operand, in two functions: the direct access and all the rest.
  * LOAD: BODY is a statement over v, the value read.  STORE: VALUE is what is written.
  */
-#define DEFINE_LOAD(name, bits, BODY)                                                                                  \
-    __attribute__((cold, noinline)) static void name##_slow(X86Cpu *cpu, const Insn *i)                                \
-    {                                                                                                                  \
-        uint##bits##_t v = m_get##bits(cpu, i);                                                                        \
-        BODY;                                                                                                          \
-    }                                                                                                                  \
-    static void name(X86Cpu *cpu, const Insn *i)                                                                       \
-    {                                                                                                                  \
-        const void *host = m_host(cpu, i, bits / 8, ACCESS_READ);                                                      \
-        if (unlikely(!host)) {                                                                                         \
-            name##_slow(cpu, i);                                                                                       \
-            return;                                                                                                    \
-        }                                                                                                              \
-        uint##bits##_t v = host_get##bits(host);                                                                       \
-        BODY;                                                                                                          \
+#define DEFINE_LOAD(name, bits, BODY)                                                                                \
+    __attribute__((cold, noinline)) static void name##_slow(X86Cpu *cpu, const Insn *i)                              \
+    {                                                                                                                \
+        uint##bits##_t v = m_get##bits(cpu, i);                                                                      \
+        BODY;                                                                                                        \
+    }                                                                                                                \
+    static void name(X86Cpu *cpu, const Insn *i)                                                                     \
+    {                                                                                                                \
+        const void *host = m_host(cpu, i, bits / 8, ACCESS_READ);                                                    \
+        if (unlikely(!host)) {                                                                                       \
+            name##_slow(cpu, i);                                                                                     \
+            return;                                                                                                  \
+        }                                                                                                            \
+        uint##bits##_t v = host_get##bits(host);                                                                     \
+        BODY;                                                                                                        \
     }
-#define DEFINE_STORE(name, bits, VALUE)                                                                                \
-    __attribute__((cold, noinline)) static void name##_slow(X86Cpu *cpu, const Insn *i)                                \
-    {                                                                                                                  \
-        m_set##bits(cpu, i, (VALUE));                                                                                  \
-    }                                                                                                                  \
-    static void name(X86Cpu *cpu, const Insn *i)                                                                       \
-    {                                                                                                                  \
-        void *host = m_host(cpu, i, bits / 8, ACCESS_WRITE);                                                           \
-        if (unlikely(!host)) {                                                                                         \
-            name##_slow(cpu, i);                                                                                       \
-            return;                                                                                                    \
-        }                                                                                                              \
-        host_set##bits(host, (VALUE));                                                                                 \
+#define DEFINE_STORE(name, bits, VALUE)                                                                              \
+    __attribute__((cold, noinline)) static void name##_slow(X86Cpu *cpu, const Insn *i)                              \
+    {                                                                                                                \
+        m_set##bits(cpu, i, (VALUE));                                                                                \
+    }                                                                                                                \
+    static void name(X86Cpu *cpu, const Insn *i)                                                                     \
+    {                                                                                                                \
+        void *host = m_host(cpu, i, bits / 8, ACCESS_WRITE);                                                         \
+        if (unlikely(!host)) {                                                                                       \
+            name##_slow(cpu, i);                                                                                     \
+            return;                                                                                                  \
+        }                                                                                                            \
+        host_set##bits(host, (VALUE));                                                                               \
     }
 
 #define MASK_BITS(bits) (~0ull >> (64 - (bits)))
@@ -168,18 +169,18 @@ static inline void reg_set_log2(X86Cpu *cpu, unsigned n, unsigned log2size, uint
  * A read-modify-write under LOCK: NEW is an expression of `old`.  Host atomics when the operand is aligned in RAM,
  * else an exclusive section.
  */
-#define LOCKED_UPDATE(bits, cpu, ref, old, NEW)                                                                        \
-    do {                                                                                                               \
-        if (likely(ref_atomic(ref, bits / 8))) {                                                                       \
-            uint##bits##_t *host_ = (uint##bits##_t *)(ref)->host;                                                     \
-            old = __atomic_load_n(host_, __ATOMIC_RELAXED);                                                            \
-            while (!__atomic_compare_exchange_n(host_, &old, (uint##bits##_t)(NEW), false, __ATOMIC_SEQ_CST,           \
-                                                __ATOMIC_RELAXED)) {                                                   \
-            }                                                                                                          \
-        } else {                                                                                                       \
-            mem_exclusive_begin(cpu);                                                                                  \
-            old = ref_load##bits(cpu, ref);                                                                            \
-            ref_store##bits(cpu, ref, (uint##bits##_t)(NEW));                                                          \
-            mem_exclusive_end(cpu);                                                                                    \
-        }                                                                                                              \
+#define LOCKED_UPDATE(bits, cpu, ref, old, NEW)                                                                      \
+    do {                                                                                                             \
+        if (likely(ref_atomic(ref, bits / 8))) {                                                                     \
+            uint##bits##_t *host_ = (uint##bits##_t *)(ref)->host;                                                   \
+            old = __atomic_load_n(host_, __ATOMIC_RELAXED);                                                          \
+            while (!__atomic_compare_exchange_n(host_, &old, (uint##bits##_t)(NEW), false, __ATOMIC_SEQ_CST,         \
+                                                __ATOMIC_RELAXED)) {                                                 \
+            }                                                                                                        \
+        } else {                                                                                                     \
+            mem_exclusive_begin(cpu);                                                                                \
+            old = ref_load##bits(cpu, ref);                                                                          \
+            ref_store##bits(cpu, ref, (uint##bits##_t)(NEW));                                                        \
+            mem_exclusive_end(cpu);                                                                                  \
+        }                                                                                                            \
     } while (0)

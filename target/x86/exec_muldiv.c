@@ -34,26 +34,26 @@ static inline void imul_8(X86Cpu *cpu, uint8_t b)
     reg16_set(cpu, RAX, (uint16_t)r);
 }
 
-#define DEFINE_MUL(bits, wide, swide)                                                                                  \
-    static inline void mul_##bits(X86Cpu *cpu, uint##bits##_t b)                                                       \
-    {                                                                                                                  \
-        wide r = (wide)(uint##bits##_t)cpu->r[RAX] * b;                                                                \
-        set_mul_flags(cpu, r >> bits != 0);                                                                            \
-        reg##bits##_set(cpu, RAX, (uint##bits##_t)r);                                                                  \
-        reg##bits##_set(cpu, RDX, (uint##bits##_t)(r >> bits));                                                        \
-    }                                                                                                                  \
-    static inline void imul_##bits(X86Cpu *cpu, uint##bits##_t b)                                                      \
-    {                                                                                                                  \
-        swide r = (swide)(int##bits##_t)cpu->r[RAX] * (int##bits##_t)b;                                                \
-        set_mul_flags(cpu, r != (int##bits##_t)r);                                                                     \
-        reg##bits##_set(cpu, RAX, (uint##bits##_t)r);                                                                  \
-        reg##bits##_set(cpu, RDX, (uint##bits##_t)(r >> bits));                                                        \
-    }                                                                                                                  \
-    static inline uint##bits##_t imul2_##bits(X86Cpu *cpu, uint##bits##_t a, uint##bits##_t b)                         \
-    {                                                                                                                  \
-        swide r = (swide)(int##bits##_t)a * (int##bits##_t)b;                                                          \
-        set_mul_flags(cpu, r != (int##bits##_t)r);                                                                     \
-        return (uint##bits##_t)r;                                                                                      \
+#define DEFINE_MUL(bits, wide, swide)                                                                                \
+    static inline void mul_##bits(X86Cpu *cpu, uint##bits##_t b)                                                     \
+    {                                                                                                                \
+        wide r = (wide)(uint##bits##_t)cpu->r[RAX] * b;                                                              \
+        set_mul_flags(cpu, r >> bits != 0);                                                                          \
+        reg##bits##_set(cpu, RAX, (uint##bits##_t)r);                                                                \
+        reg##bits##_set(cpu, RDX, (uint##bits##_t)(r >> bits));                                                      \
+    }                                                                                                                \
+    static inline void imul_##bits(X86Cpu *cpu, uint##bits##_t b)                                                    \
+    {                                                                                                                \
+        swide r = (swide)(int##bits##_t)cpu->r[RAX] * (int##bits##_t)b;                                              \
+        set_mul_flags(cpu, r != (int##bits##_t)r);                                                                   \
+        reg##bits##_set(cpu, RAX, (uint##bits##_t)r);                                                                \
+        reg##bits##_set(cpu, RDX, (uint##bits##_t)(r >> bits));                                                      \
+    }                                                                                                                \
+    static inline uint##bits##_t imul2_##bits(X86Cpu *cpu, uint##bits##_t a, uint##bits##_t b)                       \
+    {                                                                                                                \
+        swide r = (swide)(int##bits##_t)a * (int##bits##_t)b;                                                        \
+        set_mul_flags(cpu, r != (int##bits##_t)r);                                                                   \
+        return (uint##bits##_t)r;                                                                                    \
     }
 DEFINE_MUL(16, uint32_t, int32_t)
 DEFINE_MUL(32, uint64_t, int64_t)
@@ -82,34 +82,34 @@ static inline void idiv_8(X86Cpu *cpu, uint8_t b)
 }
 
 /* Signed division by magnitudes: the most negative dividend over -1 must not trap in the host. */
-#define DEFINE_DIV(bits, wide, swide)                                                                                  \
-    static inline wide dividend##bits(const X86Cpu *cpu)                                                               \
-    {                                                                                                                  \
-        return (wide)(uint##bits##_t)cpu->r[RDX] << bits | (uint##bits##_t)cpu->r[RAX];                                \
-    }                                                                                                                  \
-    static inline void div_##bits(X86Cpu *cpu, uint##bits##_t b)                                                       \
-    {                                                                                                                  \
-        wide a = dividend##bits(cpu);                                                                                  \
-        if ((uint##bits##_t)cpu->r[RDX] >= b) {                                                                        \
-            cpu_raise(cpu, EXC_DE);                                                                                    \
-        }                                                                                                              \
-        set_div_flags(cpu);                                                                                            \
-        reg##bits##_set(cpu, RAX, (uint##bits##_t)(a / b));                                                            \
-        reg##bits##_set(cpu, RDX, (uint##bits##_t)(a % b));                                                            \
-    }                                                                                                                  \
-    static inline void idiv_##bits(X86Cpu *cpu, uint##bits##_t b)                                                      \
-    {                                                                                                                  \
-        wide a = dividend##bits(cpu);                                                                                  \
-        bool neg_a = (swide)a < 0, neg_b = (int##bits##_t)b < 0;                                                       \
-        wide ua = neg_a ? -a : a, ub = neg_b ? (uint##bits##_t)-b : b;                                                 \
-        wide limit = MASK_BITS(bits - 1) + (wide)(neg_a != neg_b);                                                     \
-        if (ub == 0 || ua / ub > limit) {                                                                              \
-            cpu_raise(cpu, EXC_DE);                                                                                    \
-        }                                                                                                              \
-        wide q = ua / ub, r = ua % ub;                                                                                 \
-        set_div_flags(cpu);                                                                                            \
-        reg##bits##_set(cpu, RAX, (uint##bits##_t)(neg_a != neg_b ? -q : q));                                          \
-        reg##bits##_set(cpu, RDX, (uint##bits##_t)(neg_a ? -r : r));                                                   \
+#define DEFINE_DIV(bits, wide, swide)                                                                                \
+    static inline wide dividend##bits(const X86Cpu *cpu)                                                             \
+    {                                                                                                                \
+        return (wide)(uint##bits##_t)cpu->r[RDX] << bits | (uint##bits##_t)cpu->r[RAX];                              \
+    }                                                                                                                \
+    static inline void div_##bits(X86Cpu *cpu, uint##bits##_t b)                                                     \
+    {                                                                                                                \
+        wide a = dividend##bits(cpu);                                                                                \
+        if ((uint##bits##_t)cpu->r[RDX] >= b) {                                                                      \
+            cpu_raise(cpu, EXC_DE);                                                                                  \
+        }                                                                                                            \
+        set_div_flags(cpu);                                                                                          \
+        reg##bits##_set(cpu, RAX, (uint##bits##_t)(a / b));                                                          \
+        reg##bits##_set(cpu, RDX, (uint##bits##_t)(a % b));                                                          \
+    }                                                                                                                \
+    static inline void idiv_##bits(X86Cpu *cpu, uint##bits##_t b)                                                    \
+    {                                                                                                                \
+        wide a = dividend##bits(cpu);                                                                                \
+        bool neg_a = (swide)a < 0, neg_b = (int##bits##_t)b < 0;                                                     \
+        wide ua = neg_a ? -a : a, ub = neg_b ? (uint##bits##_t)-b : b;                                               \
+        wide limit = MASK_BITS(bits - 1) + (wide)(neg_a != neg_b);                                                   \
+        if (ub == 0 || ua / ub > limit) {                                                                            \
+            cpu_raise(cpu, EXC_DE);                                                                                  \
+        }                                                                                                            \
+        wide q = ua / ub, r = ua % ub;                                                                               \
+        set_div_flags(cpu);                                                                                          \
+        reg##bits##_set(cpu, RAX, (uint##bits##_t)(neg_a != neg_b ? -q : q));                                        \
+        reg##bits##_set(cpu, RDX, (uint##bits##_t)(neg_a ? -r : r));                                                 \
     }
 DEFINE_DIV(16, uint32_t, int32_t)
 DEFINE_DIV(32, uint64_t, int64_t)
@@ -117,19 +117,19 @@ DEFINE_DIV(64, uint128, int128)
 
 /* ---- handlers ---- */
 
-#define DEFINE_ONE_OPERAND(name, bits)                                                                                 \
-    static void name##_r##bits(X86Cpu *cpu, const Insn *i)                                                             \
-    {                                                                                                                  \
-        name##_##bits(cpu, e_get##bits(cpu, i));                                                                       \
-    }                                                                                                                  \
-    static void name##_m##bits(X86Cpu *cpu, const Insn *i)                                                             \
-    {                                                                                                                  \
-        name##_##bits(cpu, m_get##bits(cpu, i));                                                                       \
+#define DEFINE_ONE_OPERAND(name, bits)                                                                               \
+    static void name##_r##bits(X86Cpu *cpu, const Insn *i)                                                           \
+    {                                                                                                                \
+        name##_##bits(cpu, e_get##bits(cpu, i));                                                                     \
+    }                                                                                                                \
+    static void name##_m##bits(X86Cpu *cpu, const Insn *i)                                                           \
+    {                                                                                                                \
+        name##_##bits(cpu, m_get##bits(cpu, i));                                                                     \
     }
-#define ONE_OPERAND(bits, log2)                                                                                        \
-    DEFINE_ONE_OPERAND(mul, bits)                                                                                      \
-    DEFINE_ONE_OPERAND(imul, bits)                                                                                     \
-    DEFINE_ONE_OPERAND(div, bits)                                                                                      \
+#define ONE_OPERAND(bits, log2)                                                                                      \
+    DEFINE_ONE_OPERAND(mul, bits)                                                                                    \
+    DEFINE_ONE_OPERAND(imul, bits)                                                                                   \
+    DEFINE_ONE_OPERAND(div, bits)                                                                                    \
     DEFINE_ONE_OPERAND(idiv, bits)
 FOR_SIZES(ONE_OPERAND)
 EXEC_R_M(mul, mul_r, mul_m);
@@ -137,16 +137,16 @@ EXEC_R_M(imul, imul_r, imul_m);
 EXEC_R_M(div, div_r, div_m);
 EXEC_R_M(idiv, idiv_r, idiv_m);
 
-#define TWO_OPERANDS(bits, log2)                                                                                       \
-    static void imul_g_r##bits(X86Cpu *cpu, const Insn *i)                                                             \
-    {                                                                                                                  \
-        g_set##bits(cpu, i, imul2_##bits(cpu, g_get##bits(cpu, i), e_get##bits(cpu, i)));                              \
-    }                                                                                                                  \
-    DEFINE_LOAD(imul_g_m##bits, bits, g_set##bits(cpu, i, imul2_##bits(cpu, g_get##bits(cpu, i), v)))                  \
-    static void imul_r_i##bits(X86Cpu *cpu, const Insn *i)                                                             \
-    {                                                                                                                  \
-        g_set##bits(cpu, i, imul2_##bits(cpu, e_get##bits(cpu, i), (uint##bits##_t)i->imm));                           \
-    }                                                                                                                  \
+#define TWO_OPERANDS(bits, log2)                                                                                     \
+    static void imul_g_r##bits(X86Cpu *cpu, const Insn *i)                                                           \
+    {                                                                                                                \
+        g_set##bits(cpu, i, imul2_##bits(cpu, g_get##bits(cpu, i), e_get##bits(cpu, i)));                            \
+    }                                                                                                                \
+    DEFINE_LOAD(imul_g_m##bits, bits, g_set##bits(cpu, i, imul2_##bits(cpu, g_get##bits(cpu, i), v)))                \
+    static void imul_r_i##bits(X86Cpu *cpu, const Insn *i)                                                           \
+    {                                                                                                                \
+        g_set##bits(cpu, i, imul2_##bits(cpu, e_get##bits(cpu, i), (uint##bits##_t)i->imm));                         \
+    }                                                                                                                \
     DEFINE_LOAD(imul_m_i##bits, bits, g_set##bits(cpu, i, imul2_##bits(cpu, v, (uint##bits##_t)i->imm)))
 FOR_WIDE_SIZES(TWO_OPERANDS)
 EXEC_WIDE_R_M(imul_g_e, imul_g_r, imul_g_m);

@@ -15,12 +15,12 @@ static inline void set_sp(X86Cpu *cpu, uint64_t sp)
     reg_set_log2(cpu, RSP, cpu->stack_size, sp);
 }
 
-#define DEFINE_PUSH(bits, log2)                                                                                        \
-    void push##bits(X86Cpu *cpu, uint##bits##_t v)                                                                     \
-    {                                                                                                                  \
-        gva_t sp = (cpu->r[RSP] - bits / 8) & stack_mask(cpu);                                                         \
-        mem_write##bits(cpu, SEG_SS, sp, v);                                                                           \
-        set_sp(cpu, sp);                                                                                               \
+#define DEFINE_PUSH(bits, log2)                                                                                      \
+    void push##bits(X86Cpu *cpu, uint##bits##_t v)                                                                   \
+    {                                                                                                                \
+        gva_t sp = (cpu->r[RSP] - bits / 8) & stack_mask(cpu);                                                       \
+        mem_write##bits(cpu, SEG_SS, sp, v);                                                                         \
+        set_sp(cpu, sp);                                                                                             \
     }
 FOR_WIDE_SIZES(DEFINE_PUSH)
 
@@ -56,34 +56,34 @@ void stack_adjust(X86Cpu *cpu, int64_t bytes)
 /* ---- PUSH, POP ---- */
 
 /* POP to memory: an address that uses rSP sees it after the increment; POP rSP leaves the value read. */
-#define DEFINE_PUSH_POP(bits, log2)                                                                                    \
-    static void push_r##bits(X86Cpu *cpu, const Insn *i)                                                               \
-    {                                                                                                                  \
-        push##bits(cpu, e_get##bits(cpu, i));                                                                          \
-    }                                                                                                                  \
-    static void push_m##bits(X86Cpu *cpu, const Insn *i)                                                               \
-    {                                                                                                                  \
-        push##bits(cpu, m_get##bits(cpu, i));                                                                          \
-    }                                                                                                                  \
-    static void push_imm##bits(X86Cpu *cpu, const Insn *i)                                                             \
-    {                                                                                                                  \
-        push##bits(cpu, (uint##bits##_t)i->imm);                                                                       \
-    }                                                                                                                  \
-    static void pop_r##bits(X86Cpu *cpu, const Insn *i)                                                                \
-    {                                                                                                                  \
-        uint##bits##_t v = mem_read##bits(cpu, SEG_SS, cpu->r[RSP] & stack_mask(cpu));                                 \
-        stack_adjust(cpu, bits / 8);                                                                                   \
-        e_set##bits(cpu, i, v);                                                                                        \
-    }                                                                                                                  \
-    static void pop_m##bits(X86Cpu *cpu, const Insn *i)                                                                \
-    {                                                                                                                  \
-        uint64_t rsp = cpu->r[RSP];                                                                                    \
-        uint##bits##_t v = mem_read##bits(cpu, SEG_SS, rsp & stack_mask(cpu));                                         \
-        stack_adjust(cpu, bits / 8);                                                                                   \
-        gva_t ea = insn_ea(cpu, i);                                                                                    \
-        cpu->r[RSP] = rsp;                                                                                             \
-        mem_write##bits(cpu, i->seg, ea, v);                                                                           \
-        stack_adjust(cpu, bits / 8);                                                                                   \
+#define DEFINE_PUSH_POP(bits, log2)                                                                                  \
+    static void push_r##bits(X86Cpu *cpu, const Insn *i)                                                             \
+    {                                                                                                                \
+        push##bits(cpu, e_get##bits(cpu, i));                                                                        \
+    }                                                                                                                \
+    static void push_m##bits(X86Cpu *cpu, const Insn *i)                                                             \
+    {                                                                                                                \
+        push##bits(cpu, m_get##bits(cpu, i));                                                                        \
+    }                                                                                                                \
+    static void push_imm##bits(X86Cpu *cpu, const Insn *i)                                                           \
+    {                                                                                                                \
+        push##bits(cpu, (uint##bits##_t)i->imm);                                                                     \
+    }                                                                                                                \
+    static void pop_r##bits(X86Cpu *cpu, const Insn *i)                                                              \
+    {                                                                                                                \
+        uint##bits##_t v = mem_read##bits(cpu, SEG_SS, cpu->r[RSP] & stack_mask(cpu));                               \
+        stack_adjust(cpu, bits / 8);                                                                                 \
+        e_set##bits(cpu, i, v);                                                                                      \
+    }                                                                                                                \
+    static void pop_m##bits(X86Cpu *cpu, const Insn *i)                                                              \
+    {                                                                                                                \
+        uint64_t rsp = cpu->r[RSP];                                                                                  \
+        uint##bits##_t v = mem_read##bits(cpu, SEG_SS, rsp & stack_mask(cpu));                                       \
+        stack_adjust(cpu, bits / 8);                                                                                 \
+        gva_t ea = insn_ea(cpu, i);                                                                                  \
+        cpu->r[RSP] = rsp;                                                                                           \
+        mem_write##bits(cpu, i->seg, ea, v);                                                                         \
+        stack_adjust(cpu, bits / 8);                                                                                 \
     }
 FOR_WIDE_SIZES(DEFINE_PUSH_POP)
 EXEC_WIDE_R_M(push_e, push_r, push_m);
@@ -96,24 +96,24 @@ EXEC_WIDE_R_M(pop_e, pop_r, pop_m);
  * Memory and registers change word by word, rSP last: after a fault in the middle the instruction starts again (as on
  * silicon).
  */
-#define DEFINE_PUSHA(bits)                                                                                             \
-    static void pusha##bits(X86Cpu *cpu, const Insn *i)                                                                \
-    {                                                                                                                  \
-        for (unsigned n = 0; n < 8; n++) {                                                                             \
-            gva_t sp = (cpu->r[RSP] - (n + 1) * (bits / 8)) & stack_mask(cpu);                                         \
-            mem_write##bits(cpu, SEG_SS, sp, (uint##bits##_t)cpu->r[n]);                                               \
-        }                                                                                                              \
-        stack_adjust(cpu, -8 * (bits / 8));                                                                            \
-    }                                                                                                                  \
-    static void popa##bits(X86Cpu *cpu, const Insn *i)                                                                 \
-    {                                                                                                                  \
-        for (unsigned n = 0; n < 8; n++) {                                                                             \
-            uint##bits##_t v = mem_read##bits(cpu, SEG_SS, (cpu->r[RSP] + n * (bits / 8)) & stack_mask(cpu));          \
-            if (7 - n != RSP) {                                                                                        \
-                reg##bits##_set(cpu, 7 - n, v);                                                                        \
-            }                                                                                                          \
-        }                                                                                                              \
-        stack_adjust(cpu, 8 * (bits / 8));                                                                             \
+#define DEFINE_PUSHA(bits)                                                                                           \
+    static void pusha##bits(X86Cpu *cpu, const Insn *i)                                                              \
+    {                                                                                                                \
+        for (unsigned n = 0; n < 8; n++) {                                                                           \
+            gva_t sp = (cpu->r[RSP] - (n + 1) * (bits / 8)) & stack_mask(cpu);                                       \
+            mem_write##bits(cpu, SEG_SS, sp, (uint##bits##_t)cpu->r[n]);                                             \
+        }                                                                                                            \
+        stack_adjust(cpu, -8 * (bits / 8));                                                                          \
+    }                                                                                                                \
+    static void popa##bits(X86Cpu *cpu, const Insn *i)                                                               \
+    {                                                                                                                \
+        for (unsigned n = 0; n < 8; n++) {                                                                           \
+            uint##bits##_t v = mem_read##bits(cpu, SEG_SS, (cpu->r[RSP] + n * (bits / 8)) & stack_mask(cpu));        \
+            if (7 - n != RSP) {                                                                                      \
+                reg##bits##_set(cpu, 7 - n, v);                                                                      \
+            }                                                                                                        \
+        }                                                                                                            \
+        stack_adjust(cpu, 8 * (bits / 8));                                                                           \
     }
 DEFINE_PUSHA(16)
 DEFINE_PUSHA(32)
@@ -144,8 +144,8 @@ static gva_t store_frame(X86Cpu *cpu, unsigned log2size, gva_t sp, uint64_t v)
 }
 
 /*
- * The frame is stored word by word below an unchanged rSP; registers change when all of it is there and a write to the
- * new top would be possible, so that a fault can be restarted (Zen does the same).
+ * The frame is stored word by word below an unchanged rSP; registers change when all of it is there and a write to
+ * the new top would be possible, so that a fault can be restarted (Zen does the same).
  */
 static void enter(X86Cpu *cpu, const Insn *i)
 {

@@ -106,8 +106,8 @@ static inline gva_t dest_offset(const X86Cpu *cpu, const Rep *rep)
 /* ---- runs of elements in directly accessible RAM ---- */
 
 /*
- * How many elements from `off` on, in the direction of DF and at most `want`, lie in one page of RAM that this CPU may
- * access directly; *host gets the lowest byte of the run.  0: go the checked way, element by element.
+ * How many elements from `off` on, in the direction of DF and at most `want`, lie in one page of RAM that this CPU
+ * may access directly; *host gets the lowest byte of the run.  0: go the checked way, element by element.
  */
 static uint64_t direct_run(X86Cpu *cpu, const Rep *rep, unsigned seg, gva_t off, Access access, uint64_t want,
                            uint8_t **host)
@@ -136,22 +136,22 @@ static uint64_t direct_run(X86Cpu *cpu, const Rep *rep, unsigned seg, gva_t off,
     return n;
 }
 
-#define DEFINE_COPY_RUN(bits)                                                                                          \
-    static void copy_run##bits(uint8_t *to, const uint8_t *from, uint64_t n, bool back)                                \
-    {                                                                                                                  \
-        for (uint64_t k = 0; k < n; k++) {                                                                             \
-            uint64_t at = (back ? n - 1 - k : k) * (bits / 8);                                                         \
-            uint##bits##_t v;                                                                                          \
-            memcpy(&v, from + at, bits / 8);                                                                           \
-            memcpy(to + at, &v, bits / 8);                                                                             \
-        }                                                                                                              \
+#define DEFINE_COPY_RUN(bits)                                                                                        \
+    static void copy_run##bits(uint8_t *to, const uint8_t *from, uint64_t n, bool back)                              \
+    {                                                                                                                \
+        for (uint64_t k = 0; k < n; k++) {                                                                           \
+            uint64_t at = (back ? n - 1 - k : k) * (bits / 8);                                                       \
+            uint##bits##_t v;                                                                                        \
+            memcpy(&v, from + at, bits / 8);                                                                         \
+            memcpy(to + at, &v, bits / 8);                                                                           \
+        }                                                                                                            \
     }
-#define DEFINE_FILL_RUN(bits)                                                                                          \
-    static void fill_run##bits(uint8_t *to, uint##bits##_t v, uint64_t n)                                              \
-    {                                                                                                                  \
-        for (uint64_t k = 0; k < n; k++) {                                                                             \
-            memcpy(to + k * (bits / 8), &v, bits / 8);                                                                 \
-        }                                                                                                              \
+#define DEFINE_FILL_RUN(bits)                                                                                        \
+    static void fill_run##bits(uint8_t *to, uint##bits##_t v, uint64_t n)                                            \
+    {                                                                                                                \
+        for (uint64_t k = 0; k < n; k++) {                                                                           \
+            memcpy(to + k * (bits / 8), &v, bits / 8);                                                               \
+        }                                                                                                            \
     }
 DEFINE_COPY_RUN(8)
 DEFINE_COPY_RUN(16)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Lazy flags: OSZAPC computed when somebody looks.  What the manuals leave undefined follows AMD's Zen: shifts set AF,
- * multiplications leave SF ZF AF PF alone.
+ * Lazy flags: OSZAPC computed when somebody looks.  What the manuals leave undefined follows AMD's Zen: shifts set
+ * AF, multiplications leave SF ZF AF PF alone.
  * Spec: Intel SDM vol 1 section 3.4.3 and appendix B.
  */
 #include "target/x86/flags.h"

@@ -6,7 +6,7 @@
 #include "target/x86/insn.h"
 
 /* The handlers that the rows name. */
-#define INSN(map, op, mod, reg, rm, pfx, w, l, modes, name, operands, feature, fr, fw, fu, attr, exec)                 \
+#define INSN(map, op, mod, reg, rm, pfx, w, l, modes, name, operands, feature, fr, fw, fu, attr, exec)               \
     extern ExecFn *const exec_##exec[8];
 #include "target/x86/insns.def"
 #undef INSN
@@ -39,16 +39,17 @@ enum {
     FLAGS_OSZAPCD = FL_OSZAPC | FL_DF,
     FLAGS_C = FL_CF,
     FLAGS_P = FL_PF, WITH(FL_PF, P, C, FL_CF),
-#define UPTO_P(bit, letter)                                                                                            \
-    FLAGS_##letter = (bit), WITH(bit, letter, C, FLAGS_C), WITH(bit, letter, P, FLAGS_P), WITH(bit, letter, PC, FLAGS_PC)
+#define UPTO_P(bit, letter)                                                                                          \
+    FLAGS_##letter = (bit), WITH(bit, letter, C, FLAGS_C), WITH(bit, letter, P, FLAGS_P),                            \
+        WITH(bit, letter, PC, FLAGS_PC)
     UPTO_P(FL_AF, A),
-#define UPTO_A(bit, letter)                                                                                            \
-    UPTO_P(bit, letter), WITH(bit, letter, A, FLAGS_A), WITH(bit, letter, AC, FLAGS_AC),                               \
+#define UPTO_A(bit, letter)                                                                                          \
+    UPTO_P(bit, letter), WITH(bit, letter, A, FLAGS_A), WITH(bit, letter, AC, FLAGS_AC),                             \
         WITH(bit, letter, AP, FLAGS_AP), WITH(bit, letter, APC, FLAGS_APC)
     UPTO_A(FL_ZF, Z),
-#define UPTO_Z(bit, letter)                                                                                            \
-    UPTO_A(bit, letter), WITH(bit, letter, Z, FLAGS_Z), WITH(bit, letter, ZC, FLAGS_ZC),                               \
-        WITH(bit, letter, ZP, FLAGS_ZP), WITH(bit, letter, ZPC, FLAGS_ZPC), WITH(bit, letter, ZA, FLAGS_ZA),           \
+#define UPTO_Z(bit, letter)                                                                                          \
+    UPTO_A(bit, letter), WITH(bit, letter, Z, FLAGS_Z), WITH(bit, letter, ZC, FLAGS_ZC),                             \
+        WITH(bit, letter, ZP, FLAGS_ZP), WITH(bit, letter, ZPC, FLAGS_ZPC), WITH(bit, letter, ZA, FLAGS_ZA),         \
         WITH(bit, letter, ZAC, FLAGS_ZAC), WITH(bit, letter, ZAP, FLAGS_ZAP), WITH(bit, letter, ZAPC, FLAGS_ZAPC)
     UPTO_Z(FL_SF, S),
     UPTO_Z(FL_OF, O),
@@ -60,12 +61,12 @@ enum {
     WITH(FL_OF, O, SZAPC, FLAGS_SZAPC),
 };
 
-#define INSN(map_, op_, mod_, reg_, rm_, pfx_, w_, l_, modes_, name_, operands_, feature_, fr_, fw_, fu_, attr_, fn_)   \
-    {                                                                                                                  \
-        .map = MAP_##map_, .opcode = 0x##op_, .mod = MODRM_##mod_, .reg = NUM_##reg_, .rm = NUM_##rm_,                 \
-        .prefix = MAND_##pfx_, .w = NUM_##w_, .l = NUM_##l_, .modes = IN_##modes_, .name = name_,                      \
-        .operands = operands_, .feature = FEAT_##feature_, .flags_read = (uint32_t)FLAGS_##fr_,                        \
-        .flags_written = (uint32_t)FLAGS_##fw_, .flags_undef = (uint32_t)FLAGS_##fu_, .attr = (attr_),                 \
+#define INSN(map_, op_, mod_, reg_, rm_, pfx_, w_, l_, modes_, name_, operands_, feature_, fr_, fw_, fu_, attr_, fn_)\
+    {                                                                                                                \
+        .map = MAP_##map_, .opcode = 0x##op_, .mod = MODRM_##mod_, .reg = NUM_##reg_, .rm = NUM_##rm_,               \
+        .prefix = MAND_##pfx_, .w = NUM_##w_, .l = NUM_##l_, .modes = IN_##modes_, .name = name_,                    \
+        .operands = operands_, .feature = FEAT_##feature_, .flags_read = (uint32_t)FLAGS_##fr_,                      \
+        .flags_written = (uint32_t)FLAGS_##fw_, .flags_undef = (uint32_t)FLAGS_##fu_, .attr = (attr_),               \
         .exec = exec_##fn_,                                                                                          \
     },
 const InsnRow insn_rows[] = {

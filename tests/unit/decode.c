@@ -263,7 +263,7 @@ static void test_features(void)
 static ExecFn *const nothing[8];
 
 #pragma GCC diagnostic ignored "-Woverride-init" /* ROW: defaults, then what a case changes */
-#define ROW(...) {.map = MAP_0F, .mod = MOD_ANY, .reg = ANY, .rm = ANY, .w = ANY, .l = ANY, .modes = MODE_ALL,          \
+#define ROW(...) {.map = MAP_0F, .mod = MOD_ANY, .reg = ANY, .rm = ANY, .w = ANY, .l = ANY, .modes = MODE_ALL,       \
                   .operands = "", .feature = FEAT_NONE, .exec = nothing, __VA_ARGS__}
 
 static void refuse(const InsnRow *rows, unsigned n, const char *what, const char *a, const char *b)
@@ -290,7 +290,8 @@ static void test_clashes(void)
                               ROW(.opcode = 0x10, .name = "second", .mod = MOD_MEM)};
     refuse(widths, 2, "ambiguous", "\"first", "\"second");
 
-    const InsnRow range[] = {ROW(.opcode = 0x40, .name = "first", .attr = A_CC), ROW(.opcode = 0x4a, .name = "second")};
+    const InsnRow range[] = {ROW(.opcode = 0x40, .name = "first", .attr = A_CC),
+                             ROW(.opcode = 0x4a, .name = "second")};
     refuse(range, 2, "duplicates", "\"first", "\"second");
 
     const InsnRow modrm[] = {ROW(.opcode = 0x10, .name = "first"),

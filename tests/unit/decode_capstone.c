@@ -184,7 +184,7 @@ static bool skip_operands(const InsnRow *row)
     };
     for (unsigned k = 0; k < G_N_ELEMENTS(names); k++) {
         if (!strcmp(row->name, names[k])) {
-            return !strcmp(row->name, "mov") ? row->opcode == 0x8c || row->opcode == 0x8e || row->map == MAP_0F : true;
+            return strcmp(row->name, "mov") || row->opcode == 0x8c || row->opcode == 0x8e || row->map == MAP_0F;
         }
     }
     return false;
@@ -416,8 +416,8 @@ static void test_random_bytes(void)
             cs_free(insn, 1);
         }
     }
-    g_test_message("%u byte strings: %u decoded by both, %u only by us, %u only by libcapstone", COUNT, both, only_ours,
-                   only_theirs);
+    g_test_message("%u byte strings: %u decoded by both, %u only by us, %u only by libcapstone", COUNT, both,
+                   only_ours, only_theirs);
     g_rand_free(rng);
     g_assert_cmpuint(both, >, COUNT / 3);
     g_assert_cmpuint(failures, ==, 0);

@@ -40,7 +40,7 @@ static X86Cpu *new_cpu(uint8_t *ram)
     return cpu;
 }
 
-/* Registers such that every address that this instruction may form lies in the page.  False: it cannot be arranged. */
+/* Registers such that every address that this instruction may form lies in the page.  False: cannot be arranged. */
 static bool place_operands(X86Cpu *cpu, const Insn *i, GRand *rng)
 {
     const InsnRow *row = insn_row(i);
@@ -68,8 +68,8 @@ static bool place_operands(X86Cpu *cpu, const Insn *i, GRand *rng)
     return true;
 }
 
-static void run(X86Cpu *cpu, const Insn *i, uint8_t *ram, const X86Cpu *start, const uint8_t *ram_start, uint32_t flags,
-                Result *out)
+static void run(X86Cpu *cpu, const Insn *i, uint8_t *ram, const X86Cpu *start, const uint8_t *ram_start,
+                uint32_t flags, Result *out)
 {
     memcpy(cpu->r, start->r, sizeof(cpu->r));
     memcpy(cpu->v, start->v, sizeof(cpu->v));
@@ -118,8 +118,8 @@ static void random_state(X86Cpu *cpu, uint8_t *ram, GRand *rng)
 
 static void report(const InsnRow *row, unsigned r, const char *what, uint32_t before, const Result *x)
 {
-    g_error("row %u %s %s: %s (flags %x -> %x, columns: reads %x writes %x undefined %x)", r, row->name, row->operands,
-            what, before, x->flags, row->flags_read, row->flags_written, row->flags_undef);
+    g_error("row %u %s %s: %s (flags %x -> %x, columns: reads %x writes %x undefined %x)", r, row->name,
+            row->operands, what, before, x->flags, row->flags_read, row->flags_written, row->flags_undef);
 }
 
 static void test_columns(void)
