@@ -35,6 +35,9 @@ static void flush(BlockCache *c)
     c->flushes++;
 }
 
+/* Code outside RAM changes only with the memory map. */
+static const uint32_t no_gen;
+
 static unsigned bucket_of(gpa_t phys, unsigned code_size)
 {
     return (unsigned)((phys ^ phys >> 14 ^ (uint64_t)code_size << 11) & (BLOCK_BUCKETS - 1));
@@ -100,7 +103,7 @@ static Block *build(InterpVcpu *v, const FetchEntry *f, unsigned offset)
     RamPage *page = ram_owns(cpu->machine->ram, f->host) ? ram_page(cpu->machine->ram, f->host) : NULL;
     b->phys = f->phys + offset;
     b->code_size = cpu->code_size;
-    b->page_gen = page ? &page->code_gen : &c->fixed_gen;
+    b->page_gen = page ? &page->code_gen : &no_gen;
     if (page) {
         /* Watch first, decode afterwards: a write in between raises the generation.  The bytes are not known yet, so
            the longest block possible is watched, then what was not used stays watched, which costs little. */
@@ -121,6 +124,10 @@ static Block *build(InterpVcpu *v, const FetchEntry *f, unsigned offset)
     if (b->num == 0) {
         return NULL;
     }
+    const InsnRow *last = insn_row(&b->insns[b->num - 1]);
+    b->linkable = !(last->attr & A_END) || !(last->attr & A_SYS);
+    b->next_link = 0;
+    b->link[0] = b->link[1] = (BlockLink){.tlb_gen = ~0ull};
     c->used += (sizeof(Block) + b->num * sizeof(Insn) + 15) & ~(size_t)15;
     c->decoded += b->num;
     Block **bucket = &c->buckets[bucket_of(b->phys, b->code_size)];
@@ -132,17 +139,12 @@ static Block *build(InterpVcpu *v, const FetchEntry *f, unsigned offset)
     return b;
 }
 
-static bool valid(const Block *b)
-{
-    return __atomic_load_n(b->page_gen, __ATOMIC_RELAXED) == b->gen;
-}
-
 static Block *find_in_bucket(BlockCache *c, gpa_t phys, unsigned code_size)
 {
     Block **link = &c->buckets[bucket_of(phys, code_size)];
     while (*link) {
         Block *b = *link;
-        if (!valid(b)) {
+        if (!block_valid(b)) {
             *link = b->next; /* overwritten code: its memory comes back with the next flush */
         } else if (b->phys == phys && b->code_size == code_size) {
             return b;
@@ -161,11 +163,11 @@ Block *block_find(InterpVcpu *v)
     if (unlikely(c->flush)) {
         flush(c);
     }
-    gva_t lin = cpu->code64 ? cpu->rip : (uint32_t)(cpu->seg[SEG_CS].base + cpu->rip);
+    gva_t lin = code_linear(cpu);
     JumpEntry *j = &c->jump[(lin ^ lin >> 12) & (JUMP_CACHE_SIZE - 1)];
     Block *b = j->block;
     if (unlikely(!b || j->rip != lin || j->tlb_gen != cpu->tlb_gen || j->code_size != cpu->code_size ||
-                 j->cpl != cpu->cpl || !valid(b))) {
+                 j->cpl != cpu->cpl || !block_valid(b))) {
         const FetchEntry *f = mmu_fetch(cpu, lin);
         if (!f->host) {
             return NULL;

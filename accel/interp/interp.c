@@ -31,6 +31,30 @@ static void run_block(X86Cpu *cpu, const Block *b)
     } while (i != end && !cpu->break_block);
 }
 
+/* Run blocks along their links until something has to be looked at or looked up. */
+static void run_blocks(InterpVcpu *v, Block *b)
+{
+    X86Cpu *cpu = v->cpu;
+    for (;;) {
+        run_block(cpu, b);
+        if (!b->linkable || cpu->break_block || unlikely(__atomic_load_n(&cpu->attention, __ATOMIC_RELAXED))) {
+            return;
+        }
+        Block *next = block_follow(cpu, b);
+        if (!next) {
+            uint64_t flushes = v->cache->flushes;
+            next = block_find(v);
+            if (!next) {
+                return;
+            }
+            if (likely(v->cache->flushes == flushes)) { /* else b is gone */
+                block_link(cpu, b, next);
+            }
+        }
+        b = next;
+    }
+}
+
 /* Instructions that enter a handler: their single-step trap depends on the TF they leave (it is mostly cleared). */
 static bool enters_handler(const Insn *i)
 {
@@ -56,8 +80,7 @@ static void step(InterpVcpu *v)
     bool rf = (cpu->eflags & FL_RF) != 0;
     cpu->insn_rip = cpu->rip;
     if (debug_any_armed(cpu) && !rf && shadow != SHADOW_SS) {
-        gva_t lin = cpu->code64 ? cpu->rip : (uint32_t)(cpu->seg[SEG_CS].base + cpu->rip);
-        debug_check_exec(cpu, lin); /* raises */
+        debug_check_exec(cpu, code_linear(cpu)); /* raises */
     }
     Block *b = block_find(v);
     const Insn *i = b ? b->insns : &v->scratch;
@@ -252,7 +275,7 @@ static void run_loop(InterpVcpu *v)
         }
         Block *b = block_find(v);
         if (likely(b)) {
-            run_block(cpu, b);
+            run_blocks(v, b);
         } else {
             insn_fetch(cpu, &v->scratch);
             insn_execute(cpu, &v->scratch);
@@ -304,7 +327,7 @@ static void map_changed(void *opaque)
     for (guint i = 0; i < a->vcpus->len; i++) {
         InterpVcpu *v = g_ptr_array_index(a->vcpus, i);
         tlb_flush_all(v->cpu);
-        v->cache->fixed_gen++;
+        v->cache->flush = true;
         v->cpu->break_block = true;
     }
 }

@@ -19,13 +19,24 @@ extern const AccelOps interp_accel_ops;
 #define BLOCK_ARENA_SIZE (16 * MIB)
 
 typedef struct Block Block;
+
+/* Where a block went: the next block at a linear address, true while the TLB's generation stands still. */
+typedef struct BlockLink {
+    gva_t lin;
+    uint64_t tlb_gen;
+    Block *block;
+} BlockLink;
+
 struct Block {
-    gpa_t phys;               /* of the first byte */
-    const uint32_t *page_gen; /* generation of the RAM page, or of the engine's ROM generation */
+    const uint32_t *page_gen; /* generation of the RAM page; of a constant for code outside RAM */
     uint32_t gen;             /* *page_gen when decoded */
     uint16_t num;             /* instructions */
     uint16_t bytes;
     uint8_t code_size;
+    bool linkable;            /* ends in a near transfer or by its length: CPL and code size stay */
+    uint8_t next_link;        /* which of the two is replaced next */
+    BlockLink link[2];
+    gpa_t phys;               /* of the first byte */
     Block *next;              /* in the hash bucket */
     Insn insns[];
 };
@@ -41,8 +52,7 @@ typedef struct JumpEntry {
 typedef struct BlockCache {
     uint8_t *arena;
     size_t used;
-    uint32_t fixed_gen; /* "generation" of code outside RAM: raised by map changes */
-    bool flush;         /* drop everything at the next look-up */
+    bool flush; /* the memory map changed: drop everything at the next look-up */
     Block *buckets[BLOCK_BUCKETS];
     JumpEntry jump[JUMP_CACHE_SIZE];
     uint64_t decoded, flushes; /* statistics */
@@ -60,6 +70,39 @@ typedef struct InterpVcpu {
     bool paused;       /* guarded by mutex: the thread is parked */
     bool stop, quit;   /* guarded by mutex: asked to park, to end */
 } InterpVcpu;
+
+static inline bool block_valid(const Block *b)
+{
+    return __atomic_load_n(b->page_gen, __ATOMIC_RELAXED) == b->gen;
+}
+
+/* Linear address of the next instruction. */
+static inline gva_t code_linear(const X86Cpu *cpu)
+{
+    return cpu->code64 ? cpu->rip : (uint32_t)(cpu->seg[SEG_CS].base + cpu->rip);
+}
+
+/* The block at cs:rip if `from`, which has just run to its end, went there before; NULL if it must be looked up. */
+static inline Block *block_follow(const X86Cpu *cpu, const Block *from)
+{
+    gva_t lin = code_linear(cpu);
+    const BlockLink *l = &from->link[0];
+    if (l->lin != lin) {
+        l++;
+    }
+    if (likely(l->lin == lin && l->tlb_gen == cpu->tlb_gen && block_valid(l->block)) &&
+        (cpu->code64 || cpu->rip + l->block->bytes - 1 <= cpu->seg[SEG_CS].limit)) {
+        return l->block;
+    }
+    return NULL;
+}
+
+/* Remember that `from` went to `to`, which starts at cs:rip. */
+static inline void block_link(const X86Cpu *cpu, Block *from, Block *to)
+{
+    from->link[from->next_link] = (BlockLink){.lin = code_linear(cpu), .tlb_gen = cpu->tlb_gen, .block = to};
+    from->next_link ^= 1;
+}
 
 BlockCache *block_cache_new(void);
 void block_cache_free(BlockCache *cache);
