@@ -74,7 +74,6 @@ static void dump_devices(Monitor *mon, const char *const *types, size_t count, G
         const Device *dev = g_ptr_array_index(m->devices, i);
         for (size_t t = 0; t < count; t++) {
             if (strcmp(dev->type->name, types[t]) == 0) {
-                g_string_append_printf(out, "%s (%s)\n", dev->id, dev->type->desc);
                 device_dump(dev, out);
             }
         }
