@@ -196,6 +196,10 @@ guest_call_user:
     iretq
 guest_return_from_user:         /* rdi: value; jumped to on the interrupt's stack */
     mov     user_return_rsp, %rsp
+    mov     $0x10, %eax         /* the way to ring 3 and back left null selectors */
+    mov     %eax, %ds
+    mov     %eax, %es
+    mov     %eax, %ss
     mov     %rdi, %rax
     popfq
     pop     %r15
@@ -222,6 +226,10 @@ guest_try_asm:
     xor     %eax, %eax
     ret
 guest_recover:
+    mov     $0x10, %eax
+    mov     %eax, %ds
+    mov     %eax, %es
+    mov     %eax, %ss
     mov     (%rdi), %rbx
     mov     8(%rdi), %rbp
     mov     16(%rdi), %r12
