@@ -226,9 +226,20 @@ static bool read_devices(Config *c, GError **error)
 
 /* ---- kernel ---- */
 
+/* A Linux kernel that was given alone talks on the terminal, unless the user says where. */
+static void add_console(Config *c)
+{
+    const char *append = c->board.append ? c->board.append : "";
+    if (!strstr(append, "console=")) {
+        c->append = g_strdup_printf("%s%sconsole=ttyS0", append, append[0] ? " " : "");
+        c->board.append = c->append;
+    }
+}
+
 bool config_boot_file(Config *c, GError **error)
 {
     const char *kernel = options_last(c->options, OPT_KERNEL);
+    bool linux_image = false;
     c->kernel = g_strdup(kernel);
     if (c->options->file) {
         if (c->strict) {
@@ -238,7 +249,7 @@ bool config_boot_file(Config *c, GError **error)
         if (kernel) {
             return fail(error, "%s: disks are not supported yet beside -kernel %s", c->options->file, kernel);
         }
-        if (!detect_kernel(c->options->file, error)) {
+        if (!detect_kernel(c->options->file, &linux_image, error)) {
             return false;
         }
         c->kernel = g_strdup(c->options->file);
@@ -246,6 +257,9 @@ bool config_boot_file(Config *c, GError **error)
     c->board.kernel = c->kernel;
     c->board.initrd = options_last(c->options, OPT_INITRD);
     c->board.append = options_last(c->options, OPT_APPEND);
+    if (linux_image) {
+        add_console(c);
+    }
     if (!c->kernel && (c->board.initrd || c->board.append)) {
         return fail(error, "-%s: only allowed with -kernel", c->board.initrd ? "initrd" : "append");
     }
@@ -315,6 +329,7 @@ void config_clear(Config *c)
     }
     g_free(c->machine_accel);
     g_free(c->kernel);
+    g_free(c->append);
     g_free(c->rtc_base);
     g_free(c->name);
     g_free(c->program);

@@ -180,5 +180,13 @@ static bool open_defaults(Config *c, GError **error)
 
 bool config_open_streams(Config *c, GError **error)
 {
-    return open_chardevs(c, error) && open_serials(c, error) && open_monitors(c, error) && open_defaults(c, error);
+    if (!open_chardevs(c, error) || !open_serials(c, error) || !open_monitors(c, error) || !open_defaults(c, error)) {
+        return false;
+    }
+    if (c->daemonize && stdio_used(c)) {
+        g_set_error(error, OPTS_ERROR, OPTS_USAGE, "-daemonize: a process in the background has no stdio; use a file, pty "
+                    "or socket instead");
+        return false;
+    }
+    return true;
 }

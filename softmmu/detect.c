@@ -46,9 +46,10 @@ static bool has(const uint8_t *head, size_t len, unsigned at, const char *bytes,
     return len >= (size_t)at + n && memcmp(head + at, bytes, n) == 0;
 }
 
-static bool is_kernel(const uint8_t *head, size_t len)
+static bool is_kernel(const uint8_t *head, size_t len, bool *linux_image)
 {
-    if (has(head, len, 0, "\x7f" "ELF", 4) || has(head, len, 0x202, "HdrS", 4)) {
+    *linux_image = has(head, len, 0x202, "HdrS", 4);
+    if (*linux_image || has(head, len, 0, "\x7f" "ELF", 4)) {
         return true;
     }
     for (unsigned at = 0; at + 4 <= MIN(len, MULTIBOOT_SEARCH); at += 4) {
@@ -69,7 +70,7 @@ static bool fail_open(const char *path, GError **error)
     return false;
 }
 
-bool detect_kernel(const char *path, GError **error)
+bool detect_kernel(const char *path, bool *linux_image, GError **error)
 {
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -82,7 +83,7 @@ bool detect_kernel(const char *path, GError **error)
     g_autofree uint8_t *head = g_malloc(HEAD_SIZE);
     ssize_t len = S_ISREG(st.st_mode) ? pread(fd, head, HEAD_SIZE, 0) : 0;
     close(fd);
-    if (S_ISREG(st.st_mode) && len > 0 && is_kernel(head, len)) {
+    if (S_ISREG(st.st_mode) && len > 0 && is_kernel(head, len, linux_image)) {
         return true;
     }
     const char *what = S_ISDIR(st.st_mode)    ? "a directory"

@@ -4,5 +4,8 @@
 
 #include "util/base.h"
 
-/* True if the content is a kernel that -kernel takes; otherwise an error that says what it is. */
-bool detect_kernel(const char *path, GError **error);
+/*
+ * True if the content is a kernel that -kernel takes; *linux_image tells a Linux bzImage from the rest.  Otherwise an
+ * error that says what it is.
+ */
+bool detect_kernel(const char *path, bool *linux_image, GError **error);

@@ -191,6 +191,7 @@ def test_streams(c):
         (["-kernel", "GOOD", "-chardev", "file,id=a"], 1, "needs path="),
         (["-kernel", "GOOD", "-serial", "stdio", "-monitor", "stdio"], 1, "stdio is already in use"),
         (["-kernel", "GOOD", "-chardev", "null,id=a", "-mon", "chardev=a,mode=control"], 1, "QMP.*not supported yet"),
+        (["-kernel", "GOOD", "-daemonize", "-serial", "stdio"], 1, "-daemonize: .* no stdio"),
         (["-kernel", "GOOD", "-mon", "chardev=a"], 1, "no character device 'a'"),
         (["-kernel", "GOOD", "-chardev", "null,id=a", "-serial", "chardev:a", "-mon", "a"], 1, "in use|mux"),
         (["-kernel", "GOOD"] + ["-serial", "null"] * 5, 1, "4 serial ports"),
