@@ -104,17 +104,25 @@ void debug_write_dr6(X86Cpu *cpu, uint64_t value)
     cpu->dr6 = (value & 0xe00f) | DR6_FIXED;
 }
 
+static bool watches_data(const X86Cpu *cpu)
+{
+    return debug_armed(cpu, DEBUG_WRITE) || debug_armed(cpu, DEBUG_ACCESS);
+}
+
 void debug_write_dr7(X86Cpu *cpu, uint64_t value)
 {
+    bool before = watches_data(cpu);
     cpu->dr7 = (value & 0xffff2bff) | DR7_FIXED;
-    tlb_flush_all(cpu);
+    if (before || watches_data(cpu)) {
+        tlb_flush_all(cpu);
+    }
     cpu->break_block = true;
 }
 
 void debug_write_address(X86Cpu *cpu, unsigned n, uint64_t value)
 {
     cpu->dr[n] = value;
-    if (debug_any_armed(cpu)) {
+    if (watches_data(cpu)) {
         tlb_flush_all(cpu);
     }
 }
