@@ -56,6 +56,8 @@ static inline bool rep_next(X86Cpu *cpu, const Rep *rep)
     }
     if (unlikely((cpu->eflags & FL_TF) || cpu->break_block || __atomic_load_n(&cpu->attention, __ATOMIC_RELAXED))) {
         cpu->rip = cpu->insn_rip;
+        /* SDM vol 3 17.3.1.1: the image pushed after any iteration but the last has RF, so that no breakpoint repeats. */
+        cpu->eflags |= FL_RF;
         cpu->break_block = true;
         return false;
     }
