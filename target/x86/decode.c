@@ -20,6 +20,8 @@ typedef struct Decoder {
     uint8_t rep;     /* 0xf2, 0xf3 or 0: the last one */
     uint8_t rex;     /* also VEX: W R X B in the same places */
     bool vex;
+    bool vvvv;       /* VEX.vvvv is not 1111b, all four bits counted in every mode */
+    bool vsib;       /* the index is a vector register */
     uint8_t map, state;
     uint8_t seg_override;
 } Decoder;
@@ -128,6 +130,7 @@ static DecodeStatus read_vex(Decoder *d, Insn *out, uint8_t op)
     if (d->code_size != 2) {
         d->rex &= 0x48; /* R and X are clear by construction, B is ignored */
     }
+    d->vvvv = ~c >> 3 & 15;
     out->vvvv = (~c >> 3) & (d->code_size == 2 ? 15 : 7);
     out->vl = (c >> 2) & 1;
     d->state = c & 3;
@@ -201,7 +204,7 @@ static bool read_mem32(Decoder *d, Insn *out, unsigned mod, unsigned rm)
         }
         uint8_t sib = d->bytes[d->pos++];
         unsigned index = ((sib >> 3) & 7) | (unsigned)(d->rex & 2) << 2;
-        if (index != 4) {
+        if (index != 4 || d->vsib) {
             out->index = (uint8_t)index;
             out->scale = sib >> 6;
         }
@@ -319,13 +322,19 @@ static const Candidate *choose(const Decoder *d, const Insn *out, const Candidat
     }
 }
 
-/* LOCK wants a row that allows it and a destination in memory; VEX.vvvv must be unused when it is no operand. */
+/*
+ * LOCK wants a row that allows it and a destination in memory; a vector index wants a SIB byte; VEX.vvvv must be unused
+ * when it is no operand.
+ */
 static bool legal(const Decoder *d, const Insn *out, const Candidate *c)
 {
     if (d->lock && !((c->attr & A_LOCK) && ((out->flags & INSN_MEM) || c->set.form == 2))) {
         return false;
     }
-    return c->any_vvvv || out->vvvv == 0;
+    if ((c->attr & A_VSIB) && ((out->modrm & 7) != 4 || out->asize == 1)) {
+        return false;
+    }
+    return c->any_vvvv || !d->vvvv;
 }
 
 static DecodeStatus finish(Decoder *d, Insn *out, DecodeStatus status)
@@ -357,6 +366,7 @@ static void fill_sizes(const Decoder *d, Insn *out, const Candidate *c)
 static bool read_operands(Decoder *d, Insn *out, const Candidate *c, bool has_modrm)
 {
     unsigned mod = out->modrm >> 6, rm = out->modrm & 7, reg = (out->modrm >> 3) & 7;
+    d->vsib = c->attr & A_VSIB;
     if (!has_modrm) {
         rm = c->plus_r ? (out->opcode & 7) | (unsigned)(d->rex & 1) << 3 : 0;
         out->seg = SEG_DS;

@@ -3,7 +3,7 @@
  * AES rounds and carry-less multiplication.
  * Spec: Intel SDM vol 1, 12.13; vol 2, AESENC ... AESKEYGENASSIST, PCLMULQDQ; FIPS 197.
  */
-#include "target/x86/sse.h"
+#include "target/x86/vector.h"
 
 /* FIPS 197 figures 7 and 14. */
 static const uint8_t sbox[256] = {
@@ -81,53 +81,47 @@ static inline void add_key(Xmm *s, const Xmm *key)
     s->q[1] ^= key->q[1];
 }
 
-static inline void round_step(X86Cpu *cpu, const Insn *i, const uint8_t box[256], unsigned step,
-                              uint32_t (*mix)(uint32_t))
+static inline void round_step(Xmm *d, const Xmm *key, const uint8_t box[256], unsigned step, uint32_t (*mix)(uint32_t))
 {
-    sse_enter(cpu);
-    Xmm key = sse_rm(cpu, i), *d = xmm(cpu, i->reg);
     Xmm s = shift_substitute(d, box, step);
     for (unsigned k = 0; mix && k < 4; k++) {
         s.d[k] = mix(s.d[k]);
     }
-    add_key(&s, &key);
+    add_key(&s, key);
     *d = s;
 }
 
-static void aesenc(X86Cpu *cpu, const Insn *i)
+static inline void encrypt(Xmm *d, const Xmm *s, unsigned imm, FloatEnv *e)
 {
-    round_step(cpu, i, sbox, 4, mix_column);
+    round_step(d, s, sbox, 4, mix_column);
 }
-EXEC_ONE(aesenc, aesenc);
+VECTOR_INT(aesenc, encrypt, 16, 0);
 
-static void aesenclast(X86Cpu *cpu, const Insn *i)
+static inline void encrypt_last(Xmm *d, const Xmm *s, unsigned imm, FloatEnv *e)
 {
-    round_step(cpu, i, sbox, 4, NULL);
+    round_step(d, s, sbox, 4, NULL);
 }
-EXEC_ONE(aesenclast, aesenclast);
+VECTOR_INT(aesenclast, encrypt_last, 16, 0);
 
-static void aesdec(X86Cpu *cpu, const Insn *i)
+static inline void decrypt(Xmm *d, const Xmm *s, unsigned imm, FloatEnv *e)
 {
-    round_step(cpu, i, inverse_sbox, 12, inverse_mix_column);
+    round_step(d, s, inverse_sbox, 12, inverse_mix_column);
 }
-EXEC_ONE(aesdec, aesdec);
+VECTOR_INT(aesdec, decrypt, 16, 0);
 
-static void aesdeclast(X86Cpu *cpu, const Insn *i)
+static inline void decrypt_last(Xmm *d, const Xmm *s, unsigned imm, FloatEnv *e)
 {
-    round_step(cpu, i, inverse_sbox, 12, NULL);
+    round_step(d, s, inverse_sbox, 12, NULL);
 }
-EXEC_ONE(aesdeclast, aesdeclast);
+VECTOR_INT(aesdeclast, decrypt_last, 16, 0);
 
-static void aesimc(X86Cpu *cpu, const Insn *i)
+static inline void inverse_mix(Xmm *d, const Xmm *s, unsigned imm, FloatEnv *e)
 {
-    sse_enter(cpu);
-    Xmm s = sse_rm(cpu, i);
     for (unsigned k = 0; k < 4; k++) {
-        s.d[k] = inverse_mix_column(s.d[k]);
+        d->d[k] = inverse_mix_column(s->d[k]);
     }
-    *xmm(cpu, i->reg) = s;
 }
-EXEC_ONE(aesimc, aesimc);
+VECTOR_INT(aesimc, inverse_mix, 16, 0);
 
 static uint32_t substitute_word(uint32_t v)
 {
@@ -135,21 +129,17 @@ static uint32_t substitute_word(uint32_t v)
            (uint32_t)sbox[v >> 24] << 24;
 }
 
-static void aeskeygenassist(X86Cpu *cpu, const Insn *i)
+static inline void key_assist(Xmm *d, const Xmm *s, unsigned imm, FloatEnv *e)
 {
-    sse_enter(cpu);
-    Xmm s = sse_rm(cpu, i);
-    uint32_t a = substitute_word(s.d[1]), b = substitute_word(s.d[3]), rcon = (uint32_t)i->imm & 0xff;
-    *xmm(cpu, i->reg) = (Xmm){.d = {a, rotate_right(a, 8) ^ rcon, b, rotate_right(b, 8) ^ rcon}};
+    uint32_t a = substitute_word(s->d[1]), b = substitute_word(s->d[3]), rcon = imm & 0xff;
+    *d = (Xmm){.d = {a, rotate_right(a, 8) ^ rcon, b, rotate_right(b, 8) ^ rcon}};
 }
-EXEC_ONE(aeskeygenassist, aeskeygenassist);
+VECTOR_INT(aeskeygenassist, key_assist, 16, 0);
 
 /* Immediate bit 0 chooses the half of the destination, bit 4 that of the source. */
-static void pclmulqdq(X86Cpu *cpu, const Insn *i)
+static inline void carryless_multiply(Xmm *d, const Xmm *s, unsigned imm, FloatEnv *e)
 {
-    sse_enter(cpu);
-    Xmm s = sse_rm(cpu, i), *d = xmm(cpu, i->reg);
-    uint64_t a = d->q[i->imm & 1], b = s.q[i->imm >> 4 & 1];
+    uint64_t a = d->q[imm & 1], b = s->q[imm >> 4 & 1];
     unsigned __int128 multiple[16] = {0, a}, r = 0;
 
     for (unsigned k = 2; k < 16; k++) {
@@ -160,4 +150,4 @@ static void pclmulqdq(X86Cpu *cpu, const Insn *i)
     }
     *d = (Xmm){.q = {(uint64_t)r, (uint64_t)(r >> 64)}};
 }
-EXEC_ONE(pclmulqdq, pclmulqdq);
+VECTOR_INT(pclmulqdq, carryless_multiply, 16, 0);

@@ -21,9 +21,11 @@ static inline uint64_t mmx_reg(const X86Cpu *cpu, unsigned n)
     }                                                                                                                  \
     EXEC_ONE(mmx_##name, mmx_##name);
 #define LANE_SSE(name)
+#define LANE_SHIFT(name) LANE(name)
 #include "target/x86/lanes.def"
 #undef LANE
 #undef LANE_SSE
+#undef LANE_SHIFT
 
 #define SHIFT_IMM(name)                                                                                                \
     static void mmx_##name##_i(X86Cpu *cpu, const Insn *i)                                                             \
@@ -139,8 +141,8 @@ static void mmx_maskmovq(X86Cpu *cpu, const Insn *i)
 {
     mmx_check(cpu);
     uint64_t v = mmx_reg(cpu, i->reg), mask = mmx_reg(cpu, i->rm);
+    mmx_touch(cpu); /* before the store faults, as on Zen */
     sse_masked_store(cpu, i, &v, lane_movmask(&mask, sizeof(mask)), sizeof(v));
-    mmx_touch(cpu);
 }
 EXEC_ONE(maskmovq, mmx_maskmovq);
 

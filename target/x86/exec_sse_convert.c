@@ -1,37 +1,70 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Conversions between formats, and rounding to integers, on XMM and general registers.
- * Spec: Intel SDM vol 1, 11.4.1.6, 12.8.4 (ROUNDPS); vol 2 for each instruction.
+ * Conversions between formats, and rounding to integers, on vector and general registers, legacy and VEX forms.
+ * Spec: Intel SDM vol 1, 11.4.1.6, 12.8.4 (ROUNDPS), 14.4 (half precision); vol 2 for each instruction.
  */
-#include "target/x86/sse.h"
+#include "target/x86/vector.h"
 
 /* ---- between integers and scalars ---- */
+
+static inline int64_t integer_source(X86Cpu *cpu, const Insn *i)
+{
+    uint64_t s = sse_gpr_rm(cpu, i);
+    return i->osize == 3 ? (int64_t)s : (int32_t)s;
+}
+
+static inline f32 si2ss(X86Cpu *cpu, const Insn *i)
+{
+    int64_t s = integer_source(cpu, i);
+    FloatEnv e = sse_env(cpu);
+    f32 r = f32_from_i64(s, &e);
+    sse_finish(cpu, &e);
+    return r;
+}
+
+static inline f64 si2sd(X86Cpu *cpu, const Insn *i)
+{
+    int64_t s = integer_source(cpu, i);
+    FloatEnv e = sse_env(cpu);
+    f64 r = f64_from_i64(s, &e);
+    sse_finish(cpu, &e);
+    return r;
+}
 
 static void cvtsi2ss(X86Cpu *cpu, const Insn *i)
 {
     sse_enter(cpu);
-    uint64_t s = sse_gpr_rm(cpu, i);
-    FloatEnv e = sse_env(cpu);
-    f32 r = f32_from_i64(i->osize == 3 ? (int64_t)s : (int32_t)s, &e);
-    sse_finish(cpu, &e);
-    cpu->v[i->reg].d[0] = r;
+    cpu->v[i->reg].d[0] = si2ss(cpu, i);
 }
 EXEC_ONE(cvtsi2ss, cvtsi2ss);
 
 static void cvtsi2sd(X86Cpu *cpu, const Insn *i)
 {
     sse_enter(cpu);
-    uint64_t s = sse_gpr_rm(cpu, i);
-    FloatEnv e = sse_env(cpu);
-    f64 r = f64_from_i64(i->osize == 3 ? (int64_t)s : (int32_t)s, &e);
-    sse_finish(cpu, &e);
-    cpu->v[i->reg].q[0] = r;
+    cpu->v[i->reg].q[0] = si2sd(cpu, i);
 }
 EXEC_ONE(cvtsi2sd, cvtsi2sd);
 
+static void vcvtsi2ss(X86Cpu *cpu, const Insn *i)
+{
+    avx_enter(cpu);
+    Xmm d = *xmm(cpu, i->vvvv);
+    d.d[0] = si2ss(cpu, i);
+    ymm_set(cpu, i->reg, &d, 1);
+}
+EXEC_ONE(vcvtsi2ss, vcvtsi2ss);
+
+static void vcvtsi2sd(X86Cpu *cpu, const Insn *i)
+{
+    avx_enter(cpu);
+    Xmm d = *xmm(cpu, i->vvvv);
+    d.q[0] = si2sd(cpu, i);
+    ymm_set(cpu, i->reg, &d, 1);
+}
+EXEC_ONE(vcvtsi2sd, vcvtsi2sd);
+
 static inline void ss2si(X86Cpu *cpu, const Insn *i, bool truncate)
 {
-    sse_enter(cpu);
     f32 s = sse_rm32(cpu, i);
     FloatEnv e = sse_env(cpu);
     unsigned mode = truncate ? ROUND_ZERO : e.round;
@@ -42,7 +75,6 @@ static inline void ss2si(X86Cpu *cpu, const Insn *i, bool truncate)
 
 static inline void sd2si(X86Cpu *cpu, const Insn *i, bool truncate)
 {
-    sse_enter(cpu);
     f64 s = sse_rm64(cpu, i);
     FloatEnv e = sse_env(cpu);
     unsigned mode = truncate ? ROUND_ZERO : e.round;
@@ -51,202 +83,164 @@ static inline void sd2si(X86Cpu *cpu, const Insn *i, bool truncate)
     cpu->r[i->reg] = r;
 }
 
-static void cvtss2si(X86Cpu *cpu, const Insn *i)
-{
-    ss2si(cpu, i, false);
-}
-EXEC_ONE(cvtss2si, cvtss2si);
-
-static void cvttss2si(X86Cpu *cpu, const Insn *i)
-{
-    ss2si(cpu, i, true);
-}
-EXEC_ONE(cvttss2si, cvttss2si);
-
-static void cvtsd2si(X86Cpu *cpu, const Insn *i)
-{
-    sd2si(cpu, i, false);
-}
-EXEC_ONE(cvtsd2si, cvtsd2si);
-
-static void cvttsd2si(X86Cpu *cpu, const Insn *i)
-{
-    sd2si(cpu, i, true);
-}
-EXEC_ONE(cvttsd2si, cvttsd2si);
+BOTH_FORMS(cvtss2si, ss2si(cpu, i, false));
+BOTH_FORMS(cvttss2si, ss2si(cpu, i, true));
+BOTH_FORMS(cvtsd2si, sd2si(cpu, i, false));
+BOTH_FORMS(cvttsd2si, sd2si(cpu, i, true));
 
 /* ---- between integers and packed numbers ---- */
 
-static void cvtdq2ps(X86Cpu *cpu, const Insn *i)
+static inline void dq2ps(Xmm *d, const Xmm *s, unsigned imm, FloatEnv *e)
 {
-    sse_enter(cpu);
-    Xmm s = sse_rm(cpu, i), r;
-    FloatEnv e = sse_env(cpu);
     for (unsigned k = 0; k < 4; k++) {
-        r.d[k] = f32_from_i32(s.sd[k], &e);
+        d->d[k] = f32_from_i32(s->sd[k], e);
     }
-    sse_finish(cpu, &e);
-    *xmm(cpu, i->reg) = r;
 }
-EXEC_ONE(cvtdq2ps, cvtdq2ps);
+VECTOR_FLOAT(cvtdq2ps, dq2ps, 16);
 
-static void cvtdq2pd(X86Cpu *cpu, const Insn *i)
+static inline void dq2pd(Xmm *d, const Xmm *s, unsigned imm, FloatEnv *e)
 {
-    sse_enter(cpu);
-    uint64_t s = sse_rm64(cpu, i);
-    FloatEnv e = sse_env(cpu); /* exact */
-    *xmm(cpu, i->reg) = (Xmm){.q = {f64_from_i32((int32_t)s, &e), f64_from_i32((int32_t)(s >> 32), &e)}};
+    int32_t low = s->sd[0], high = s->sd[1];
+    FloatEnv exact = {0};
+    d->q[0] = f64_from_i32(low, &exact);
+    d->q[1] = f64_from_i32(high, &exact);
 }
-EXEC_ONE(cvtdq2pd, cvtdq2pd);
+VECTOR_INT(cvtdq2pd, dq2pd, 8, 0);
 
-static inline void ps2dq(X86Cpu *cpu, const Insn *i, bool truncate)
+static inline void ps2dq(Xmm *d, const Xmm *s, unsigned mode, FloatEnv *e)
 {
-    sse_enter(cpu);
-    Xmm s = sse_rm(cpu, i), r;
-    FloatEnv e = sse_env(cpu);
-    unsigned mode = truncate ? ROUND_ZERO : e.round;
     for (unsigned k = 0; k < 4; k++) {
-        r.sd[k] = f32_to_i32(s.d[k], mode, &e);
+        d->sd[k] = f32_to_i32(s->d[k], mode, e);
     }
-    sse_finish(cpu, &e);
-    *xmm(cpu, i->reg) = r;
 }
-
-static inline void pd2dq(X86Cpu *cpu, const Insn *i, bool truncate)
+static inline void pd2dq(Xmm *d, const Xmm *s, unsigned mode, FloatEnv *e)
 {
-    sse_enter(cpu);
-    Xmm s = sse_rm(cpu, i), r = {0};
-    FloatEnv e = sse_env(cpu);
-    unsigned mode = truncate ? ROUND_ZERO : e.round;
     for (unsigned k = 0; k < 2; k++) {
-        r.sd[k] = f64_to_i32(s.q[k], mode, &e);
+        d->sd[k] = f64_to_i32(s->q[k], mode, e);
     }
-    sse_finish(cpu, &e);
-    *xmm(cpu, i->reg) = r;
+    d->q[1] = 0;
 }
 
-static void cvtps2dq(X86Cpu *cpu, const Insn *i)
+static inline void round_ps2dq(Xmm *d, const Xmm *s, unsigned imm, FloatEnv *e)
 {
-    ps2dq(cpu, i, false);
+    ps2dq(d, s, e->round, e);
 }
-EXEC_ONE(cvtps2dq, cvtps2dq);
+VECTOR_FLOAT(cvtps2dq, round_ps2dq, 16);
 
-static void cvttps2dq(X86Cpu *cpu, const Insn *i)
+static inline void truncate_ps2dq(Xmm *d, const Xmm *s, unsigned imm, FloatEnv *e)
 {
-    ps2dq(cpu, i, true);
+    ps2dq(d, s, ROUND_ZERO, e);
 }
-EXEC_ONE(cvttps2dq, cvttps2dq);
+VECTOR_FLOAT(cvttps2dq, truncate_ps2dq, 16);
 
-static void cvtpd2dq(X86Cpu *cpu, const Insn *i)
+static inline void round_pd2dq(Xmm *d, const Xmm *s, unsigned imm, FloatEnv *e)
 {
-    pd2dq(cpu, i, false);
+    pd2dq(d, s, e->round, e);
 }
-EXEC_ONE(cvtpd2dq, cvtpd2dq);
+VECTOR_NARROW(cvtpd2dq, round_pd2dq);
 
-static void cvttpd2dq(X86Cpu *cpu, const Insn *i)
+static inline void truncate_pd2dq(Xmm *d, const Xmm *s, unsigned imm, FloatEnv *e)
 {
-    pd2dq(cpu, i, true);
+    pd2dq(d, s, ROUND_ZERO, e);
 }
-EXEC_ONE(cvttpd2dq, cvttpd2dq);
+VECTOR_NARROW(cvttpd2dq, truncate_pd2dq);
 
 /* ---- between single and double precision ---- */
 
-static void cvtss2sd(X86Cpu *cpu, const Insn *i)
+static inline void ss2sd(Xmm *d, const Xmm *s, unsigned imm, FloatEnv *e)
 {
-    sse_enter(cpu);
-    f32 s = sse_rm32(cpu, i);
-    FloatEnv e = sse_env(cpu);
-    f64 r = f32_to_f64(s, &e);
-    sse_finish(cpu, &e);
-    cpu->v[i->reg].q[0] = r;
+    d->q[0] = f32_to_f64(s->d[0], e);
 }
-EXEC_ONE(cvtss2sd, cvtss2sd);
+VECTOR_SCALAR(cvtss2sd, ss2sd, 4);
 
-static void cvtsd2ss(X86Cpu *cpu, const Insn *i)
+static inline void sd2ss(Xmm *d, const Xmm *s, unsigned imm, FloatEnv *e)
 {
-    sse_enter(cpu);
-    f64 s = sse_rm64(cpu, i);
-    FloatEnv e = sse_env(cpu);
-    f32 r = f64_to_f32(s, &e);
-    sse_finish(cpu, &e);
-    cpu->v[i->reg].d[0] = r;
+    d->d[0] = f64_to_f32(s->q[0], e);
 }
-EXEC_ONE(cvtsd2ss, cvtsd2ss);
+VECTOR_SCALAR(cvtsd2ss, sd2ss, 8);
 
-static void cvtps2pd(X86Cpu *cpu, const Insn *i)
+static inline void ps2pd(Xmm *d, const Xmm *s, unsigned imm, FloatEnv *e)
 {
-    sse_enter(cpu);
-    uint64_t s = sse_rm64(cpu, i);
-    FloatEnv e = sse_env(cpu);
-    Xmm r = {.q = {f32_to_f64((f32)s, &e), f32_to_f64((f32)(s >> 32), &e)}};
-    sse_finish(cpu, &e);
-    *xmm(cpu, i->reg) = r;
+    d->q[0] = f32_to_f64(s->d[0], e);
+    d->q[1] = f32_to_f64(s->d[1], e);
 }
-EXEC_ONE(cvtps2pd, cvtps2pd);
+VECTOR_FLOAT(cvtps2pd, ps2pd, 8);
 
-static void cvtpd2ps(X86Cpu *cpu, const Insn *i)
+static inline void pd2ps(Xmm *d, const Xmm *s, unsigned imm, FloatEnv *e)
 {
-    sse_enter(cpu);
-    Xmm s = sse_rm(cpu, i);
-    FloatEnv e = sse_env(cpu);
-    Xmm r = {.d = {f64_to_f32(s.q[0], &e), f64_to_f32(s.q[1], &e)}};
-    sse_finish(cpu, &e);
-    *xmm(cpu, i->reg) = r;
+    d->d[0] = f64_to_f32(s->q[0], e);
+    d->d[1] = f64_to_f32(s->q[1], e);
+    d->q[1] = 0;
 }
-EXEC_ONE(cvtpd2ps, cvtpd2ps);
+VECTOR_NARROW(cvtpd2ps, pd2ps);
 
 /* ---- SSE4.1: rounding to an integral number ---- */
 
 /* Immediate: bits 1:0 mode, bit 2: MXCSR's mode instead, bit 3: inexact is not reported. */
-static unsigned round_mode(const Insn *i, const FloatEnv *e)
+static inline unsigned round_mode(unsigned imm, const FloatEnv *e)
 {
-    return i->imm & 4 ? e->round : i->imm & 3;
+    return imm & 4 ? e->round : imm & 3;
 }
 
-static void roundss(X86Cpu *cpu, const Insn *i)
+static inline void round_1(Xmm *d, const Xmm *s, unsigned imm, FloatEnv *e)
 {
-    sse_enter(cpu);
-    f32 s = sse_rm32(cpu, i);
-    FloatEnv e = sse_env(cpu);
-    f32 r = f32_round_int(s, round_mode(i, &e), !(i->imm & 8), &e);
-    sse_finish(cpu, &e);
-    cpu->v[i->reg].d[0] = r;
+    d->d[0] = f32_round_int(s->d[0], round_mode(imm, e), !(imm & 8), e);
 }
-EXEC_ONE(roundss, roundss);
+VECTOR_SCALAR(roundss, round_1, 4);
 
-static void roundsd(X86Cpu *cpu, const Insn *i)
+static inline void round_1q(Xmm *d, const Xmm *s, unsigned imm, FloatEnv *e)
 {
-    sse_enter(cpu);
-    f64 s = sse_rm64(cpu, i);
-    FloatEnv e = sse_env(cpu);
-    f64 r = f64_round_int(s, round_mode(i, &e), !(i->imm & 8), &e);
-    sse_finish(cpu, &e);
-    cpu->v[i->reg].q[0] = r;
+    d->q[0] = f64_round_int(s->q[0], round_mode(imm, e), !(imm & 8), e);
 }
-EXEC_ONE(roundsd, roundsd);
+VECTOR_SCALAR(roundsd, round_1q, 8);
 
-static void roundps(X86Cpu *cpu, const Insn *i)
+static inline void round_4(Xmm *d, const Xmm *s, unsigned imm, FloatEnv *e)
 {
-    sse_enter(cpu);
-    Xmm s = sse_rm(cpu, i), r;
-    FloatEnv e = sse_env(cpu);
     for (unsigned k = 0; k < 4; k++) {
-        r.d[k] = f32_round_int(s.d[k], round_mode(i, &e), !(i->imm & 8), &e);
+        d->d[k] = f32_round_int(s->d[k], round_mode(imm, e), !(imm & 8), e);
     }
-    sse_finish(cpu, &e);
-    *xmm(cpu, i->reg) = r;
 }
-EXEC_ONE(roundps, roundps);
+VECTOR_FLOAT(roundps, round_4, 16);
 
-static void roundpd(X86Cpu *cpu, const Insn *i)
+static inline void round_2q(Xmm *d, const Xmm *s, unsigned imm, FloatEnv *e)
 {
-    sse_enter(cpu);
-    Xmm s = sse_rm(cpu, i), r;
-    FloatEnv e = sse_env(cpu);
     for (unsigned k = 0; k < 2; k++) {
-        r.q[k] = f64_round_int(s.q[k], round_mode(i, &e), !(i->imm & 8), &e);
+        d->q[k] = f64_round_int(s->q[k], round_mode(imm, e), !(imm & 8), e);
+    }
+}
+VECTOR_FLOAT(roundpd, round_2q, 16);
+
+/* ---- F16C: half precision in memory, single precision in registers ---- */
+
+static inline void ph2ps(Xmm *d, const Xmm *s, unsigned imm, FloatEnv *e)
+{
+    for (unsigned k = 0; k < 4; k++) {
+        d->d[k] = f16_to_f32(s->w[k], e);
+    }
+}
+VEX_FORM(cvtph2ps, vex_float(cpu, i, ph2ps, 8, 0));
+
+/* Immediate: bits 1:0 mode, bit 2: MXCSR's mode instead. */
+static void vcvtps2ph(X86Cpu *cpu, const Insn *i)
+{
+    avx_enter(cpu);
+    unsigned lanes = i->vl + 1u;
+    FloatEnv e = sse_env(cpu);
+    Xmm r = {0};
+    e.round = (uint8_t)round_mode((unsigned)i->imm, &e);
+    for (unsigned k = 0; k < 4 * lanes; k++) {
+        r.w[k] = f32_to_f16(cpu->v[i->reg].d[k], &e);
+    }
+    if (in_memory(i)) { /* the address is checked before the numbers are looked at */
+        mem_probe(cpu, i->seg, insn_ea(cpu, i), 8 * lanes, ACCESS_WRITE);
     }
     sse_finish(cpu, &e);
-    *xmm(cpu, i->reg) = r;
+    if (!in_memory(i)) {
+        ymm_set(cpu, i->rm, &r, 1);
+    } else if (lanes == 1) {
+        mem_write64(cpu, i->seg, insn_ea(cpu, i), r.q[0]);
+    } else {
+        sse_store_unaligned(cpu, i, &r);
+    }
 }
-EXEC_ONE(roundpd, roundpd);
+EXEC_ONE(vcvtps2ph, vcvtps2ph);

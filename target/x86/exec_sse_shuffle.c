@@ -1,157 +1,204 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Shuffles, blends, insertion, extraction and widening on XMM registers.
+ * Shuffles, blends, insertion, extraction and widening on vector registers, legacy and VEX forms.
  * Spec: Intel SDM vol 1, 10.4.4, 11.4.1.4, 12.10; vol 2 for each instruction.
  */
-#include "target/x86/sse.h"
+#include "target/x86/vector.h"
 
 /* ---- shuffles by an immediate ---- */
 
-static void shufps(X86Cpu *cpu, const Insn *i)
+static inline void shuffle_4(Xmm *d, const Xmm *s, unsigned n, FloatEnv *e)
 {
-    sse_enter(cpu);
-    Xmm s = sse_rm(cpu, i), *d = xmm(cpu, i->reg);
-    unsigned n = (unsigned)i->imm;
-    *d = (Xmm){.d = {d->d[n & 3], d->d[n >> 2 & 3], s.d[n >> 4 & 3], s.d[n >> 6 & 3]}};
+    *d = (Xmm){.d = {d->d[n & 3], d->d[n >> 2 & 3], s->d[n >> 4 & 3], s->d[n >> 6 & 3]}};
 }
-EXEC_ONE(shufps, shufps);
+VECTOR_INT(shufps, shuffle_4, 16, 0);
 
-static void shufpd(X86Cpu *cpu, const Insn *i)
+static inline void shuffle_2q(Xmm *d, const Xmm *s, unsigned n, FloatEnv *e)
 {
-    sse_enter(cpu);
-    Xmm s = sse_rm(cpu, i), *d = xmm(cpu, i->reg);
-    *d = (Xmm){.q = {d->q[i->imm & 1], s.q[i->imm >> 1 & 1]}};
+    *d = (Xmm){.q = {d->q[n & 1], s->q[n >> 1 & 1]}};
 }
-EXEC_ONE(shufpd, shufpd);
+VECTOR_INT(shufpd, shuffle_2q, 16, 2);
 
-static void pshufd(X86Cpu *cpu, const Insn *i)
+static inline void permute_4(Xmm *d, const Xmm *s, unsigned n, FloatEnv *e)
 {
-    sse_enter(cpu);
-    Xmm s = sse_rm(cpu, i);
-    unsigned n = (unsigned)i->imm;
-    *xmm(cpu, i->reg) = (Xmm){.d = {s.d[n & 3], s.d[n >> 2 & 3], s.d[n >> 4 & 3], s.d[n >> 6 & 3]}};
+    *d = (Xmm){.d = {s->d[n & 3], s->d[n >> 2 & 3], s->d[n >> 4 & 3], s->d[n >> 6 & 3]}};
 }
-EXEC_ONE(pshufd, pshufd);
+VECTOR_INT(pshufd, permute_4, 16, 0);
+VEX_FORM(permilps_i, vex_int(cpu, i, permute_4, 16, 0));
 
-static inline void shuffle_words(X86Cpu *cpu, const Insn *i, unsigned base)
+static inline void permute_2q(Xmm *d, const Xmm *s, unsigned n, FloatEnv *e)
 {
-    sse_enter(cpu);
-    Xmm s = sse_rm(cpu, i), r = s;
+    *d = (Xmm){.q = {s->q[n & 1], s->q[n >> 1 & 1]}};
+}
+VEX_FORM(permilpd_i, vex_int(cpu, i, permute_2q, 16, 2));
+
+static inline void shuffle_words(Xmm *d, const Xmm *s, unsigned n, unsigned base)
+{
+    *d = *s;
     for (unsigned k = 0; k < 4; k++) {
-        r.w[base + k] = s.w[base + (i->imm >> 2 * k & 3)];
+        d->w[base + k] = s->w[base + (n >> 2 * k & 3)];
     }
-    *xmm(cpu, i->reg) = r;
 }
 
-static void pshuflw(X86Cpu *cpu, const Insn *i)
+static inline void shuffle_low(Xmm *d, const Xmm *s, unsigned n, FloatEnv *e)
 {
-    shuffle_words(cpu, i, 0);
+    shuffle_words(d, s, n, 0);
 }
-EXEC_ONE(pshuflw, pshuflw);
+VECTOR_INT(pshuflw, shuffle_low, 16, 0);
 
-static void pshufhw(X86Cpu *cpu, const Insn *i)
+static inline void shuffle_high(Xmm *d, const Xmm *s, unsigned n, FloatEnv *e)
 {
-    shuffle_words(cpu, i, 4);
+    shuffle_words(d, s, n, 4);
 }
-EXEC_ONE(pshufhw, pshufhw);
+VECTOR_INT(pshufhw, shuffle_high, 16, 0);
+
+/* ---- shuffles by a register: the second operand chooses elements of the first ---- */
+
+static inline void choose_4(Xmm *d, const Xmm *s, unsigned imm, FloatEnv *e)
+{
+    *d = (Xmm){.d = {d->d[s->d[0] & 3], d->d[s->d[1] & 3], d->d[s->d[2] & 3], d->d[s->d[3] & 3]}};
+}
+VEX_FORM(permilps, vex_int(cpu, i, choose_4, 16, 0));
+
+static inline void choose_2q(Xmm *d, const Xmm *s, unsigned imm, FloatEnv *e)
+{
+    *d = (Xmm){.q = {d->q[s->q[0] >> 1 & 1], d->q[s->q[1] >> 1 & 1]}};
+}
+VEX_FORM(permilpd, vex_int(cpu, i, choose_2q, 16, 0));
 
 /* ---- blends ---- */
 
-static void blendps(X86Cpu *cpu, const Insn *i)
+static inline void blend_4(Xmm *d, const Xmm *s, unsigned n, FloatEnv *e)
 {
-    sse_enter(cpu);
-    Xmm s = sse_rm(cpu, i), *d = xmm(cpu, i->reg);
     for (unsigned k = 0; k < 4; k++) {
-        d->d[k] = i->imm >> k & 1 ? s.d[k] : d->d[k];
+        d->d[k] = n >> k & 1 ? s->d[k] : d->d[k];
     }
 }
-EXEC_ONE(blendps, blendps);
+VECTOR_INT(blendps, blend_4, 16, 4);
+VEX_FORM(pblendd, vex_int(cpu, i, blend_4, 16, 4));
 
-static void blendpd(X86Cpu *cpu, const Insn *i)
+static inline void blend_2q(Xmm *d, const Xmm *s, unsigned n, FloatEnv *e)
 {
-    sse_enter(cpu);
-    Xmm s = sse_rm(cpu, i), *d = xmm(cpu, i->reg);
     for (unsigned k = 0; k < 2; k++) {
-        d->q[k] = i->imm >> k & 1 ? s.q[k] : d->q[k];
+        d->q[k] = n >> k & 1 ? s->q[k] : d->q[k];
     }
 }
-EXEC_ONE(blendpd, blendpd);
+VECTOR_INT(blendpd, blend_2q, 16, 2);
 
-static void pblendw(X86Cpu *cpu, const Insn *i)
+static inline void blend_8(Xmm *d, const Xmm *s, unsigned n, FloatEnv *e)
 {
-    sse_enter(cpu);
-    Xmm s = sse_rm(cpu, i), *d = xmm(cpu, i->reg);
     for (unsigned k = 0; k < 8; k++) {
-        d->w[k] = i->imm >> k & 1 ? s.w[k] : d->w[k];
+        d->w[k] = n >> k & 1 ? s->w[k] : d->w[k];
     }
 }
-EXEC_ONE(pblendw, pblendw);
+VECTOR_INT(pblendw, blend_8, 16, 0);
 
-/* The variable blends take the top bit of each lane of XMM0. */
-static void pblendvb(X86Cpu *cpu, const Insn *i)
+/*
+ * The variable blends take the top bit of each element of a mask: XMM0, or with VEX the register that bits 7:4 of the
+ * immediate name (bit 7 counts in 64-bit mode only).
+ */
+typedef void SelectOp(Xmm *d, const Xmm *s, const Xmm *mask);
+
+static inline void select_16(Xmm *d, const Xmm *s, const Xmm *mask)
 {
-    sse_enter(cpu);
-    Xmm s = sse_rm(cpu, i), mask = *xmm(cpu, 0), *d = xmm(cpu, i->reg);
     for (unsigned k = 0; k < 16; k++) {
-        d->b[k] = mask.sb[k] < 0 ? s.b[k] : d->b[k];
+        d->b[k] = mask->sb[k] < 0 ? s->b[k] : d->b[k];
     }
 }
-EXEC_ONE(pblendvb, pblendvb);
-
-static void blendvps(X86Cpu *cpu, const Insn *i)
+static inline void select_4(Xmm *d, const Xmm *s, const Xmm *mask)
 {
-    sse_enter(cpu);
-    Xmm s = sse_rm(cpu, i), mask = *xmm(cpu, 0), *d = xmm(cpu, i->reg);
     for (unsigned k = 0; k < 4; k++) {
-        d->d[k] = mask.sd[k] < 0 ? s.d[k] : d->d[k];
+        d->d[k] = mask->sd[k] < 0 ? s->d[k] : d->d[k];
     }
 }
-EXEC_ONE(blendvps, blendvps);
-
-static void blendvpd(X86Cpu *cpu, const Insn *i)
+static inline void select_2q(Xmm *d, const Xmm *s, const Xmm *mask)
 {
-    sse_enter(cpu);
-    Xmm s = sse_rm(cpu, i), mask = *xmm(cpu, 0), *d = xmm(cpu, i->reg);
     for (unsigned k = 0; k < 2; k++) {
-        d->q[k] = mask.sq[k] < 0 ? s.q[k] : d->q[k];
+        d->q[k] = mask->sq[k] < 0 ? s->q[k] : d->q[k];
     }
 }
-EXEC_ONE(blendvpd, blendvpd);
 
-/* ---- one element ---- */
-
-static void pinsrb(X86Cpu *cpu, const Insn *i)
+VECTOR_INLINE void legacy_select(X86Cpu *cpu, const Insn *i, SelectOp *op)
 {
     sse_enter(cpu);
-    uint8_t v = in_memory(i) ? mem_read8(cpu, i->seg, insn_ea(cpu, i)) : (uint8_t)cpu->r[i->rm];
-    cpu->v[i->reg].b[i->imm & 15] = v;
+    Xmm s = sse_rm(cpu, i), mask = *xmm(cpu, 0), d = *xmm(cpu, i->reg);
+    op(&d, &s, &mask);
+    *xmm(cpu, i->reg) = d;
 }
-EXEC_ONE(pinsrb, pinsrb);
 
-static void pinsrw(X86Cpu *cpu, const Insn *i)
+VECTOR_INLINE void vex_select(X86Cpu *cpu, const Insn *i, SelectOp *op)
 {
-    sse_enter(cpu);
-    uint16_t v = in_memory(i) ? mem_read16(cpu, i->seg, insn_ea(cpu, i)) : (uint16_t)cpu->r[i->rm];
-    cpu->v[i->reg].w[i->imm & 7] = v;
+    avx_enter(cpu);
+    unsigned lanes = i->vl + 1u, mask = i->imm >> 4 & (cpu->code64 ? 15 : 7);
+    Xmm s[2], d[2];
+    vex_rm(cpu, i, s, 16 * lanes);
+    memcpy(d, cpu->v[i->vvvv].b, sizeof(d));
+    for (unsigned k = 0; k < lanes; k++) {
+        op(&d[k], &s[k], ymm(cpu, mask, k));
+    }
+    ymm_set(cpu, i->reg, d, lanes);
 }
-EXEC_ONE(pinsrw, pinsrw);
+VECTOR_FORMS(pblendvb, legacy_select(cpu, i, select_16), vex_select(cpu, i, select_16));
+VECTOR_FORMS(blendvps, legacy_select(cpu, i, select_4), vex_select(cpu, i, select_4));
+VECTOR_FORMS(blendvpd, legacy_select(cpu, i, select_2q), vex_select(cpu, i, select_2q));
 
+/* ---- one element in ---- */
+
+/* Where it comes from; which element and what else happens is in the immediate. */
+typedef void InsertFn(X86Cpu *cpu, const Insn *i, Xmm *d);
+
+static inline void insert_b(X86Cpu *cpu, const Insn *i, Xmm *d)
+{
+    d->b[i->imm & 15] = in_memory(i) ? mem_read8(cpu, i->seg, insn_ea(cpu, i)) : (uint8_t)cpu->r[i->rm];
+}
+static inline void insert_w(X86Cpu *cpu, const Insn *i, Xmm *d)
+{
+    d->w[i->imm & 7] = in_memory(i) ? mem_read16(cpu, i->seg, insn_ea(cpu, i)) : (uint16_t)cpu->r[i->rm];
+}
 /* PINSRD, PINSRQ by REX.W; likewise PEXTRD, PEXTRQ. */
-static void pinsrd(X86Cpu *cpu, const Insn *i)
+static inline void insert_y(X86Cpu *cpu, const Insn *i, Xmm *d)
 {
-    sse_enter(cpu);
     uint64_t v = sse_gpr_rm(cpu, i);
     if (i->osize == 3) {
-        cpu->v[i->reg].q[i->imm & 1] = v;
+        d->q[i->imm & 1] = v;
     } else {
-        cpu->v[i->reg].d[i->imm & 3] = (uint32_t)v;
+        d->d[i->imm & 3] = (uint32_t)v;
     }
 }
-EXEC_ONE(pinsrd, pinsrd);
+/* Immediate: 7:6 source element (not used for memory), 5:4 destination element, 3:0 elements to clear. */
+static inline void insert_ps(X86Cpu *cpu, const Insn *i, Xmm *d)
+{
+    d->d[i->imm >> 4 & 3] =
+        in_memory(i) ? mem_read32(cpu, i->seg, insn_ea(cpu, i)) : cpu->v[i->rm].d[i->imm >> 6 & 3];
+    for (unsigned k = 0; k < 4; k++) {
+        d->d[k] = i->imm >> k & 1 ? 0 : d->d[k];
+    }
+}
 
-static void pextrb(X86Cpu *cpu, const Insn *i)
+VECTOR_INLINE void legacy_insert(X86Cpu *cpu, const Insn *i, InsertFn *insert)
 {
     sse_enter(cpu);
+    Xmm d = *xmm(cpu, i->reg);
+    insert(cpu, i, &d);
+    *xmm(cpu, i->reg) = d;
+}
+VECTOR_INLINE void vex_insert(X86Cpu *cpu, const Insn *i, InsertFn *insert)
+{
+    avx_enter(cpu);
+    Xmm d = *xmm(cpu, i->vvvv);
+    insert(cpu, i, &d);
+    ymm_set(cpu, i->reg, &d, 1);
+}
+#define INSERT(name, fn) VECTOR_FORMS(name, legacy_insert(cpu, i, fn), vex_insert(cpu, i, fn))
+INSERT(pinsrb, insert_b);
+INSERT(pinsrw, insert_w);
+INSERT(pinsrd, insert_y);
+INSERT(insertps, insert_ps);
+
+/* ---- one element out ---- */
+
+static inline void extract_b(X86Cpu *cpu, const Insn *i)
+{
     uint8_t v = cpu->v[i->reg].b[i->imm & 15];
     if (in_memory(i)) {
         mem_write8(cpu, i->seg, insn_ea(cpu, i), v);
@@ -159,19 +206,13 @@ static void pextrb(X86Cpu *cpu, const Insn *i)
         reg32_set(cpu, i->rm, v);
     }
 }
-EXEC_ONE(pextrb, pextrb);
+BOTH_FORMS(pextrb, extract_b(cpu, i));
 
 /* 0F C5: from ModRM.rm to ModRM.reg; 0F 3A 15, with a memory form: the other way round. */
-static void pextrw_g_u(X86Cpu *cpu, const Insn *i)
-{
-    sse_enter(cpu);
-    reg32_set(cpu, i->reg, cpu->v[i->rm].w[i->imm & 7]);
-}
-EXEC_ONE(pextrw_g_u, pextrw_g_u);
+BOTH_FORMS(pextrw_g_u, reg32_set(cpu, i->reg, cpu->v[i->rm].w[i->imm & 7]));
 
-static void pextrw_e_v(X86Cpu *cpu, const Insn *i)
+static inline void extract_w(X86Cpu *cpu, const Insn *i)
 {
-    sse_enter(cpu);
     uint16_t v = cpu->v[i->reg].w[i->imm & 7];
     if (in_memory(i)) {
         mem_write16(cpu, i->seg, insn_ea(cpu, i), v);
@@ -179,11 +220,10 @@ static void pextrw_e_v(X86Cpu *cpu, const Insn *i)
         reg32_set(cpu, i->rm, v);
     }
 }
-EXEC_ONE(pextrw_e_v, pextrw_e_v);
+BOTH_FORMS(pextrw_e_v, extract_w(cpu, i));
 
-static void pextrd(X86Cpu *cpu, const Insn *i)
+static inline void extract_y(X86Cpu *cpu, const Insn *i)
 {
-    sse_enter(cpu);
     bool wide = i->osize == 3;
     uint64_t v = wide ? cpu->v[i->reg].q[i->imm & 1] : cpu->v[i->reg].d[i->imm & 3];
     if (!in_memory(i)) {
@@ -194,11 +234,10 @@ static void pextrd(X86Cpu *cpu, const Insn *i)
         mem_write32(cpu, i->seg, insn_ea(cpu, i), (uint32_t)v);
     }
 }
-EXEC_ONE(pextrd, pextrd);
+BOTH_FORMS(pextrd, extract_y(cpu, i));
 
-static void extractps(X86Cpu *cpu, const Insn *i)
+static inline void extract_ps(X86Cpu *cpu, const Insn *i)
 {
-    sse_enter(cpu);
     uint32_t v = cpu->v[i->reg].d[i->imm & 3];
     if (in_memory(i)) {
         mem_write32(cpu, i->seg, insn_ea(cpu, i), v);
@@ -206,57 +245,32 @@ static void extractps(X86Cpu *cpu, const Insn *i)
         reg32_set(cpu, i->rm, v);
     }
 }
-EXEC_ONE(extractps, extractps);
+BOTH_FORMS(extractps, extract_ps(cpu, i));
 
-/* Immediate: 7:6 source element (not used for memory), 5:4 destination element, 3:0 elements to clear. */
-static void insertps(X86Cpu *cpu, const Insn *i)
-{
-    sse_enter(cpu);
-    uint32_t v = in_memory(i) ? mem_read32(cpu, i->seg, insn_ea(cpu, i)) : cpu->v[i->rm].d[i->imm >> 6 & 3];
-    Xmm *d = xmm(cpu, i->reg);
-    d->d[i->imm >> 4 & 3] = v;
-    for (unsigned k = 0; k < 4; k++) {
-        d->d[k] = i->imm >> k & 1 ? 0 : d->d[k];
-    }
-}
-EXEC_ONE(insertps, insertps);
-
-/* ---- widening: 8, 4 or 2 bytes of the source ---- */
-
-static inline uint64_t widen_source(X86Cpu *cpu, const Insn *i, unsigned bytes)
-{
-    if (!in_memory(i)) {
-        return cpu->v[i->rm].q[0];
-    }
-    gva_t ea = insn_ea(cpu, i);
-    return bytes == 8 ? mem_read64(cpu, i->seg, ea)
-         : bytes == 4 ? mem_read32(cpu, i->seg, ea) : mem_read16(cpu, i->seg, ea);
-}
+/* ---- widening: 8, 4 or 2 bytes of the source for each lane ---- */
 
 #define WIDEN(name, FROM, TO)                                                                                          \
-    static void name(X86Cpu *cpu, const Insn *i)                                                                       \
+    static inline void widen_##name(Xmm *d, const Xmm *s, unsigned imm, FloatEnv *e)                                   \
     {                                                                                                                  \
-        enum { LANES = sizeof(Xmm) / sizeof(TO) };                                                                     \
-        sse_enter(cpu);                                                                                                \
-        uint64_t s = widen_source(cpu, i, LANES * sizeof(FROM));                                                       \
-        FROM from[LANES];                                                                                              \
-        TO to[LANES];                                                                                                  \
-        memcpy(from, &s, sizeof(from));                                                                                \
-        for (unsigned k = 0; k < LANES; k++) {                                                                         \
+        enum { COUNT = sizeof(Xmm) / sizeof(TO) };                                                                     \
+        FROM from[COUNT];                                                                                              \
+        TO to[COUNT];                                                                                                  \
+        memcpy(from, s, sizeof(from));                                                                                 \
+        for (unsigned k = 0; k < COUNT; k++) {                                                                         \
             to[k] = from[k];                                                                                           \
         }                                                                                                              \
-        memcpy(xmm(cpu, i->reg), to, sizeof(to));                                                                      \
+        memcpy(d, to, sizeof(to));                                                                                     \
     }                                                                                                                  \
-    EXEC_ONE(name, name);
-WIDEN(pmovsxbw, int8_t, int16_t)
-WIDEN(pmovsxbd, int8_t, int32_t)
-WIDEN(pmovsxbq, int8_t, int64_t)
-WIDEN(pmovsxwd, int16_t, int32_t)
-WIDEN(pmovsxwq, int16_t, int64_t)
-WIDEN(pmovsxdq, int32_t, int64_t)
-WIDEN(pmovzxbw, uint8_t, uint16_t)
-WIDEN(pmovzxbd, uint8_t, uint32_t)
-WIDEN(pmovzxbq, uint8_t, uint64_t)
-WIDEN(pmovzxwd, uint16_t, uint32_t)
-WIDEN(pmovzxwq, uint16_t, uint64_t)
-WIDEN(pmovzxdq, uint32_t, uint64_t)
+    VECTOR_INT(name, widen_##name, sizeof(Xmm) / sizeof(TO) * sizeof(FROM), 0)
+WIDEN(pmovsxbw, int8_t, int16_t);
+WIDEN(pmovsxbd, int8_t, int32_t);
+WIDEN(pmovsxbq, int8_t, int64_t);
+WIDEN(pmovsxwd, int16_t, int32_t);
+WIDEN(pmovsxwq, int16_t, int64_t);
+WIDEN(pmovsxdq, int32_t, int64_t);
+WIDEN(pmovzxbw, uint8_t, uint16_t);
+WIDEN(pmovzxbd, uint8_t, uint32_t);
+WIDEN(pmovzxbq, uint8_t, uint64_t);
+WIDEN(pmovzxwd, uint16_t, uint32_t);
+WIDEN(pmovzxwq, uint16_t, uint64_t);
+WIDEN(pmovzxdq, uint32_t, uint64_t);

@@ -3,7 +3,7 @@
  * PCMPESTRI, PCMPESTRM, PCMPISTRI, PCMPISTRM.
  * Spec: Intel SDM vol 2, 4.1 (imm8 control byte, the aggregation and polarity rules).
  */
-#include "target/x86/sse.h"
+#include "target/x86/vector.h"
 
 typedef struct StringCompare {
     int32_t a[16], b[16]; /* elements of the first and second operand */
@@ -89,7 +89,6 @@ static bool equal_ordered(const StringCompare *c, unsigned j)
 /* IntRes2, and the flags of SDM vol 2 4.1.6. */
 static unsigned compare_strings(X86Cpu *cpu, const Insn *i, bool explicit_lengths, unsigned *count)
 {
-    sse_enter(cpu);
     Xmm s = in_memory(i) ? sse_load_unaligned(cpu, i) : *xmm(cpu, i->rm), d = *xmm(cpu, i->reg);
     unsigned imm = (unsigned)i->imm;
     StringCompare c = {.count = imm & 1 ? 8 : 16};
@@ -99,8 +98,9 @@ static unsigned compare_strings(X86Cpu *cpu, const Insn *i, bool explicit_length
         c.b[k] = element(&s, imm, k);
     }
     if (explicit_lengths) {
-        c.len_a = explicit_length(cpu->r[RAX], i->flags & INSN_REXW, c.count);
-        c.len_b = explicit_length(cpu->r[RDX], i->flags & INSN_REXW, c.count);
+        bool wide = (i->flags & INSN_REXW) && cpu->code64; /* VEX.W exists, but counts for nothing, elsewhere */
+        c.len_a = explicit_length(cpu->r[RAX], wide, c.count);
+        c.len_b = explicit_length(cpu->r[RDX], wide, c.count);
     } else {
         c.len_a = implicit_length(c.a, c.count);
         c.len_b = implicit_length(c.b, c.count);
@@ -130,8 +130,8 @@ static void store_index(X86Cpu *cpu, const Insn *i, unsigned result, unsigned co
     reg32_set(cpu, RCX, index);
 }
 
-/* imm8[6]: a mask of whole elements or of bits, into XMM0. */
-static void store_mask(X86Cpu *cpu, const Insn *i, unsigned result, unsigned count)
+/* imm8[6]: a mask of whole elements or of bits. */
+static Xmm make_mask(const Insn *i, unsigned result, unsigned count)
 {
     Xmm r = {.q = {result}};
     if (i->imm & 0x40) {
@@ -139,33 +139,29 @@ static void store_mask(X86Cpu *cpu, const Insn *i, unsigned result, unsigned cou
             r.b[k] = result >> (count == 16 ? k : k / 2) & 1 ? 0xff : 0;
         }
     }
-    *xmm(cpu, 0) = r;
+    return r;
 }
 
-static void pcmpestri(X86Cpu *cpu, const Insn *i)
+static void compare_to_index(X86Cpu *cpu, const Insn *i, bool explicit_lengths)
 {
-    unsigned count, result = compare_strings(cpu, i, true, &count);
+    unsigned count, result = compare_strings(cpu, i, explicit_lengths, &count);
     store_index(cpu, i, result, count);
 }
-EXEC_ONE(pcmpestri, pcmpestri);
+BOTH_FORMS(pcmpestri, compare_to_index(cpu, i, true));
+BOTH_FORMS(pcmpistri, compare_to_index(cpu, i, false));
 
-static void pcmpistri(X86Cpu *cpu, const Insn *i)
+/* Into XMM0; VEX clears the rest of the register. */
+static void compare_to_mask(X86Cpu *cpu, const Insn *i, bool explicit_lengths, bool vex)
 {
-    unsigned count, result = compare_strings(cpu, i, false, &count);
-    store_index(cpu, i, result, count);
+    unsigned count, result = compare_strings(cpu, i, explicit_lengths, &count);
+    Xmm r = make_mask(i, result, count);
+    if (vex) {
+        ymm_set(cpu, 0, &r, 1);
+    } else {
+        *xmm(cpu, 0) = r;
+    }
 }
-EXEC_ONE(pcmpistri, pcmpistri);
-
-static void pcmpestrm(X86Cpu *cpu, const Insn *i)
-{
-    unsigned count, result = compare_strings(cpu, i, true, &count);
-    store_mask(cpu, i, result, count);
-}
-EXEC_ONE(pcmpestrm, pcmpestrm);
-
-static void pcmpistrm(X86Cpu *cpu, const Insn *i)
-{
-    unsigned count, result = compare_strings(cpu, i, false, &count);
-    store_mask(cpu, i, result, count);
-}
-EXEC_ONE(pcmpistrm, pcmpistrm);
+VECTOR_FORMS(pcmpestrm, sse_enter(cpu); compare_to_mask(cpu, i, true, false), avx_enter(cpu);
+             compare_to_mask(cpu, i, true, true));
+VECTOR_FORMS(pcmpistrm, sse_enter(cpu); compare_to_mask(cpu, i, false, false), avx_enter(cpu);
+             compare_to_mask(cpu, i, false, true));

@@ -4,7 +4,7 @@
  * Spec: Intel SDM vol 1, 10.5 (FXSAVE), 13.4-13.10 (XSAVE); vol 2 for each instruction; AMD APM vol 2, 11.4.4, 11.5.
  */
 #include "target/x86/fpu.h"
-#include "target/x86/sse.h"
+#include "target/x86/vector.h"
 
 enum { XSTATE_X87 = 1, XSTATE_SSE = 2, XSTATE_AVX = 4 };
 enum { XCOMP_COMPACT_BIT = 63 };
@@ -156,23 +156,21 @@ EXEC_ONE(fxrstor, fxrstor);
 
 /* ---- MXCSR ---- */
 
-static void ldmxcsr(X86Cpu *cpu, const Insn *i)
+static void load_mxcsr(X86Cpu *cpu, const Insn *i)
 {
-    sse_enter(cpu);
     uint32_t v = mem_read32(cpu, i->seg, insn_ea(cpu, i));
     if (v & ~MXCSR_MASK) {
         cpu_raise_gp0(cpu);
     }
     cpu->mxcsr = v;
 }
-EXEC_ONE(ldmxcsr, ldmxcsr);
+BOTH_FORMS(ldmxcsr, load_mxcsr(cpu, i));
 
-static void stmxcsr(X86Cpu *cpu, const Insn *i)
+static void store_mxcsr(X86Cpu *cpu, const Insn *i)
 {
-    sse_enter(cpu);
     mem_write32(cpu, i->seg, insn_ea(cpu, i), cpu->mxcsr);
 }
-EXEC_ONE(stmxcsr, stmxcsr);
+BOTH_FORMS(stmxcsr, store_mxcsr(cpu, i));
 
 /* ---- XSAVE ---- */
 

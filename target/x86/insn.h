@@ -74,6 +74,7 @@ enum {
     A_NO66 = 1 << 17,   /* 66 does not change the operand size (x87, MOVQ ...): osize stays 2, or 3 with REX.W */
     A_UNALIGNED = 1 << 18, /* 16-byte memory operand without alignment check */
     A_OP66 = 1 << 19,   /* a PFX_66 row whose 66 is the operand size as well (MOVBE) */
+    A_VSIB = 1 << 20,   /* the memory operand has a SIB byte whose index is a vector register, also register 4 */
 };
 
 typedef struct InsnRow {

@@ -45,6 +45,9 @@ DECLARE_FLOAT(f32)
 DECLARE_FLOAT(f64)
 f64 f32_to_f64(f32 a, FloatEnv *e);
 f32 f64_to_f32(f64 a, FloatEnv *e);
+/* Half precision (F16C): DAZ does not apply to its denormals and FTZ does not to results. */
+f32 f16_to_f32(uint16_t a, FloatEnv *e);
+uint16_t f32_to_f16(f32 a, FloatEnv *e);
 
 /* ---- f80: softfloat_x87.c ---- */
 Float80 f80_add(Float80 a, Float80 b, FloatEnv *e);

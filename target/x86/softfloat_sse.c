@@ -291,3 +291,47 @@ f32 f64_to_f32(f64 a, FloatEnv *e)
     f64_note_denormal(a, e);
     return (f32)round_pack(f32_format, unpack(f64_format, a), e);
 }
+
+static const Format f16_format = {10, 15, 31};
+
+/* Exact: only a signalling NaN raises anything. */
+f32 f16_to_f32(uint16_t a, FloatEnv *e)
+{
+    uint32_t sign = (uint32_t)(a >> 15) << 31, magnitude = a & 0x7fff;
+
+    if (magnitude > 0x7c00) {
+        e->flags |= a & 0x200 ? 0 : FX_INVALID;
+        return sign | 0x7fc00000 | (magnitude & 0x3ff) << 13;
+    }
+    if (magnitude == 0) {
+        return sign;
+    }
+    if (magnitude == 0x7c00) {
+        return sign | 0x7f800000;
+    }
+    FloatEnv exact = {0};
+    return (f32)round_pack(f32_format, unpack(f16_format, a), &exact);
+}
+
+uint16_t f32_to_f16(f32 a, FloatEnv *e)
+{
+    uint16_t sign = (uint16_t)(a >> 31 << 15);
+
+    if (f32_is_nan(a)) {
+        e->flags |= f32_is_snan(a) ? FX_INVALID : 0;
+        return sign | 0x7e00 | (uint16_t)((a >> 13) & 0x3ff);
+    }
+    a = f32_squash(a, e);
+    if ((a & 0x7fffffff) == 0) {
+        return sign;
+    }
+    if ((a & 0x7fffffff) == 0x7f800000) {
+        return sign | 0x7c00;
+    }
+    f32_note_denormal(a, e);
+    bool ftz = e->ftz;
+    e->ftz = false;
+    uint16_t r = (uint16_t)round_pack(f16_format, unpack(f32_format, a), e);
+    e->ftz = ftz;
+    return r;
+}

@@ -1,13 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * SSE availability, 16-byte memory operands and SIMD floating-point exceptions.
- * Spec: Intel SDM vol 3 table 2-2 and 13.1; vol 1 10.4.1.1 (alignment), 11.5.3 (unmasked exceptions).
+ * SSE and AVX availability, 16-byte memory operands and SIMD floating-point exceptions.
+ * Spec: Intel SDM vol 3 table 2-2 and 13.1; vol 2 2.4 (AVX); vol 1 10.4.1.1 (alignment), 11.5.3 (unmasked exceptions).
  */
-#include "target/x86/sse.h"
+#include "target/x86/vector.h"
 
 void sse_check(X86Cpu *cpu)
 {
     if ((cpu->cr0 & CR0_EM) || !(cpu->cr4 & CR4_OSFXSR)) {
+        cpu_raise_ud(cpu);
+    }
+    if (cpu->cr0 & CR0_TS) {
+        cpu_raise(cpu, EXC_NM);
+    }
+}
+
+void avx_check(X86Cpu *cpu)
+{
+    bool enabled = (cpu->cr4 & CR4_OSXSAVE) && (cpu->xcr0 & 6) == 6;
+    if (!enabled || !cpu->protected_mode) {
         cpu_raise_ud(cpu);
     }
     if (cpu->cr0 & CR0_TS) {
@@ -96,10 +107,8 @@ void sse_masked_store(X86Cpu *cpu, const Insn *i, const void *bytes, unsigned ma
     const uint8_t *v = bytes;
     unsigned seg = i->seg_override != 0xff ? i->seg_override : SEG_DS;
 
-    for (unsigned k = 0; k < size; k++) {
-        if (mask >> k & 1) {
-            mem_probe(cpu, seg, (cpu->r[RDI] + k) & asize_mask[i->asize], 1, ACCESS_WRITE);
-        }
+    for (unsigned k = 0; k < size; k += 8) {
+        mem_probe(cpu, seg, (cpu->r[RDI] + k) & asize_mask[i->asize], 8, ACCESS_WRITE);
     }
     for (unsigned k = 0; k < size; k++) {
         if (mask >> k & 1) {

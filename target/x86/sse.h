@@ -46,8 +46,8 @@ void sse_store(X86Cpu *cpu, const Insn *i, const Xmm *v);
 void sse_store_unaligned(X86Cpu *cpu, const Insn *i, const Xmm *v);
 
 /*
- * MASKMOVDQU, MASKMOVQ: the bytes whose mask bit is set, at DS:rDI (segment override allowed).  No other byte is touched;
- * all that are get checked before the first is written.
+ * MASKMOVDQU, MASKMOVQ: the bytes whose mask bit is set, at DS:rDI (segment override allowed).  No other byte is touched.
+ * QUIRK: the manuals leave faults of what the mask excludes open; as on Zen, all of each 8 bytes must be writable.
  */
 void sse_masked_store(X86Cpu *cpu, const Insn *i, const void *bytes, unsigned mask, unsigned size);
 

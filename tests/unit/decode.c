@@ -141,8 +141,8 @@ static const Expect cases[] = {
     {"82 c0 01", 2, NULL, -1, NOMEM, 0, 0},
     {"62 c0", 1, NULL, -1, NOMEM, 0, 0},
     {"62 00", 2, NULL, -1, NOMEM, 0, 0},
-    {"c4 e2 78 f2 c1", 2, NULL, -1, NOMEM, 0, 0}, /* VEX without such rows */
-    {"c5 f8 77", 1, NULL, -1, NOMEM, 0, 0},
+    {"c4 e2 78 ff c1", 2, NULL, -1, NOMEM, 0, 0}, /* VEX without such a row */
+    {"c5 f8 77", 1, "vzeroupper", 2, NOMEM, 0, 0},
     {"8f c8 00", 2, NULL, -1, NOMEM, 0, 0}, /* XOP */
     {"8f 00", 2, "pop", 3, RAX, Z, 0, SEG_DS, 0, 0},
     {"fe d0", 2, NULL, -1, NOMEM, 0, 0},

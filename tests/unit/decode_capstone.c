@@ -50,6 +50,9 @@ static bool same_name(const char *ours, const char *theirs)
         }
     }
     /* CMPPS with its predicate in the name: cmpltps. */
+    if (strlen(ours) == 6 && g_str_has_prefix(ours, "vcmp")) {
+        return g_str_has_prefix(theirs, "vcmp") && g_str_has_suffix(theirs, ours + 4);
+    }
     return strlen(ours) == 5 && g_str_has_prefix(ours, "cmp") && g_str_has_prefix(theirs, "cmp") &&
            g_str_has_suffix(theirs, ours + 3);
 }
@@ -110,7 +113,11 @@ static bool same_memory(const Insn *i, const x86_op_mem *m)
     if (index == X86_REG_EIZ || index == X86_REG_RIZ) {
         index = X86_REG_INVALID; /* a SIB byte without index */
     }
-    if (base != address_reg(i, i->base) || index != address_reg(i, i->index)) {
+    bool vector_index = insn_row(i)->attr & A_VSIB; /* they know it by operand size: only its number counts here */
+    if (base != address_reg(i, i->base) || (!vector_index && index != address_reg(i, i->index))) {
+        return false;
+    }
+    if (vector_index && index != X86_REG_XMM0 + (unsigned)i->index && index != X86_REG_YMM0 + (unsigned)i->index) {
         return false;
     }
     if (index != X86_REG_INVALID && m->scale != 1 << i->scale) {
@@ -328,7 +335,10 @@ static bool is_prefix(uint8_t b, unsigned code_size)
            (code_size == 2 && (b & 0xf0) == 0x40);
 }
 
-/* Encodings outside our table by intention: VEX, EVEX, XOP, 3DNow!.  Looked for behind the prefixes. */
+/*
+ * What libcapstone takes and we do not, by intention: EVEX, XOP, 3DNow!, and of VEX the mask registers of AVX-512, FMA4,
+ * and a vvvv that is no operand.  Looked for behind the prefixes.
+ */
 static bool foreign_encoding(const uint8_t *b, unsigned code_size)
 {
     unsigned at = 0;
