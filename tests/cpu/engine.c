@@ -77,7 +77,8 @@ Engine *engine_start(const FeatureSet *features)
     e->last_ip = CODE_BASE;
     X86Cpu *cpu = e->cpu;
     cpu->cr0 = CR0_PG | CR0_PE | CR0_ET | CR0_NE | CR0_WP | CR0_MP | CR0_AM;
-    cpu->cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE;
+    cpu->cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE | CR4_OSXSAVE;
+    cpu->xcr0 = XSTATE_TESTED;
     cpu->efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
     cpu->cr3 = PML4;
     return e;
@@ -122,7 +123,9 @@ static void load_fx(X86Cpu *cpu, const FxImage *fx)
     }
     cpu->mxcsr = fx->mxcsr;
     for (unsigned i = 0; i < 16; i++) {
+        memset(&cpu->v[i], 0, sizeof(cpu->v[i]));
         memcpy(&cpu->v[i], fx->xmm[i], 16);
+        memcpy(cpu->v[i].b + 16, fx->ymm[i], 16);
     }
 }
 
@@ -139,6 +142,7 @@ static void store_fx(const X86Cpu *cpu, FxImage *fx)
     fx->mxcsr = cpu->mxcsr;
     for (unsigned i = 0; i < 16; i++) {
         memcpy(fx->xmm[i], &cpu->v[i], 16);
+        memcpy(fx->ymm[i], cpu->v[i].b + 16, 16);
     }
 }
 

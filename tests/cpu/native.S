@@ -20,7 +20,14 @@ native_control:
     push    %r15
     mov     %rsp, C+288(%rip)
     fninit                      /* FIP, FDP, FOP: FXRSTOR leaves them on some CPUs */
-    fxrstor64 C+320(%rip)
+    cmpb    $0, C+310(%rip)
+    je      1f
+    mov     $7, %eax            /* x87, SSE and AVX */
+    xor     %edx, %edx
+    xrstor64 C+320(%rip)
+    jmp     2f
+1:  fxrstor64 C+320(%rip)
+2:
     pushq   C+256(%rip)
     popfq
     mov     C+0(%rip), %rax
@@ -77,7 +84,13 @@ native_exit64:
     mov     C+288(%rip), %rsp
     pushfq
     popq    C+264(%rip)
-    fxsave64 C+832(%rip)
+    cmpb    $0, C+310(%rip)
+    je      1f
+    mov     $7, %eax
+    xor     %edx, %edx
+    xsave64 C+1152(%rip)
+    jmp     native_fault_exit
+1:  fxsave64 C+1152(%rip)
 
     .globl native_fault_exit
     .hidden native_fault_exit

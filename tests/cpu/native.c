@@ -32,10 +32,12 @@ typedef struct Control {
     uint64_t faulted;   /* 296 */
     uint32_t entry32;   /* 304 */
     uint16_t entry32_cs; /* 308 */
-    uint16_t pad[5];
+    uint8_t have_xsave; /* 310 */
+    uint8_t pad[9];
     FxImage fx_in;      /* 320 */
-    FxImage fx_out;     /* 832 */
+    FxImage fx_out;     /* 1152 */
 } Control;
+_Static_assert(offsetof(Control, fx_in) == 320 && offsetof(Control, fx_out) == 1152, "native.S knows the offsets");
 
 typedef struct Slot {
     unsigned count;
@@ -66,6 +68,18 @@ enum { SIG_STACK = 64 * 1024, EXIT_POINTER = 0x1f00, TRAMPOLINE32 = 0x1e00 };
 
 static Outcome *now; /* the outcome being recorded, for the signal handler */
 
+/* The frame holds an XSAVE image when the kernel's mark is in its software-reserved bytes (asm/sigcontext.h). */
+static void copy_signal_state(const void *frame, FxImage *out)
+{
+    enum { LEGACY = 512, MARK_AT = 464, MARK = 0x46505853 };
+    uint32_t mark;
+    memcpy(&mark, (const uint8_t *)frame + MARK_AT, 4);
+    memcpy(out, frame, mark == MARK && native_control.have_xsave ? sizeof(FxImage) : LEGACY);
+    if (!(out->xstate_bv & 4)) {
+        memset(out->ymm, 0, sizeof(out->ymm));
+    }
+}
+
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
     ucontext_t *uc = context;
@@ -83,7 +97,7 @@ static void on_signal(int sig, siginfo_t *info, void *context)
     now->vector = (int32_t)g[REG_TRAPNO];
     now->error = (uint32_t)g[REG_ERR];
     now->cr2 = now->vector == EXC_PF ? (uint64_t)g[REG_CR2] : 0;
-    memcpy(&now->fx, uc->uc_mcontext.fpregs, sizeof(FxImage));
+    copy_signal_state(uc->uc_mcontext.fpregs, &now->fx);
     /* Leave by the same door as a case that ended well, on the host's stack and in 64-bit code. */
     g[REG_RIP] = (greg_t)(uintptr_t)native_fault_exit;
     g[REG_RSP] = (greg_t)native_control.host_rsp;
@@ -136,6 +150,9 @@ static void run_one(const Case *c, Outcome *out, uint8_t *code_rw)
     k->entry32 = c->ip;
     k->entry32_cs = 0x23;
     k->faulted = 0;
+    k->fx_in.xstate_bv = XSTATE_TESTED;
+    memset(&k->fx_out, 0, sizeof(k->fx_out));
+    memset(&out->fx, 0, sizeof(out->fx));
     now = out;
     if (c->code_size == 2) {
         native_enter64();
@@ -203,8 +220,19 @@ static void fill(uint8_t *p, unsigned len, uint64_t seed)
     }
 }
 
+static bool host_saves_avx(void)
+{
+    unsigned a, b, c, d, xcr0, high;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE)) {
+        return false;
+    }
+    __asm__("xgetbv" : "=a"(xcr0), "=d"(high) : "c"(0));
+    return (xcr0 & XSTATE_TESTED) == XSTATE_TESTED;
+}
+
 static void child_main(Shared *sh)
 {
+    native_control.have_xsave = host_saves_avx();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     struct rlimit no_core = {0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
@@ -313,6 +341,9 @@ void native_features(FeatureSet *out)
     if (__get_cpuid(1, &a, &b, &c, &d)) {
         out->w[CPUID_1_EDX] = d;
         out->w[CPUID_1_ECX] = c;
+        if (!host_saves_avx()) {
+            out->w[CPUID_1_ECX] &= ~(bit_AVX | bit_FMA | bit_F16C);
+        }
     }
     if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
         out->w[CPUID_7_EBX] = b;

@@ -23,7 +23,7 @@
 #define CODE_SIZE 0x2000u
 #define CASE_GS_BASE 0x40ull
 
-/* The FXSAVE64 image, SDM vol 1 table 10-2. */
+/* The XSAVE64 image with components 0 to 2, SDM vol 1 table 10-2 and 13.4; a host without XSAVE fills the first 512 bytes. */
 typedef struct FxImage {
     uint16_t fcw, fsw;
     uint8_t ftw, reserved;
@@ -36,7 +36,10 @@ typedef struct FxImage {
     } st[8];
     uint64_t xmm[16][2];
     uint8_t rest[96];
-} __attribute__((aligned(16))) FxImage;
+    uint64_t xstate_bv, xcomp_bv, header[6];
+    uint64_t ymm[16][2]; /* upper halves */
+} __attribute__((aligned(64))) FxImage;
+enum { XSTATE_TESTED = 7 /* x87, SSE, AVX */ };
 
 typedef struct MemInit {
     uint32_t addr; /* in DATA or STACK */
