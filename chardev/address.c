@@ -149,8 +149,10 @@ static bool remove_stale(const SocketAddress *a, const Opts *opts, GError **erro
         return true;
     }
     if (!S_ISSOCK(st.st_mode)) {
-        g_set_error(error, OPTS_ERROR, OPTS_OPEN, "%s: cannot listen on '%s': the path exists and is not a socket; remove "
-                    "it or choose another path", opts->name, a->path);
+        g_set_error(error, OPTS_ERROR, OPTS_OPEN,
+                    "%s: cannot listen on '%s': the path exists and is not a socket; remove it "
+                    "or choose another path",
+                    opts->name, a->path);
         return false;
     }
     int fd = address_connect(a);

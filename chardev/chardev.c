@@ -49,7 +49,7 @@ static const CharBackend *find_backend(const char *name)
 
 static void fail_backend(const Opts *opts, const Opt *word, GError **error)
 {
-    static const char *const later[] = {"udp",   "ringbuf",  "memory",  "braille",     "msmouse",  "wctablet",
+    static const char *const later[] = {"udp",   "ringbuf",  "memory",    "braille", "msmouse",  "wctablet",
                                         "spice", "spicevmc", "spiceport", "testdev", "parallel", "hub"};
     Suggest near = suggest_begin(word->value);
     for (size_t i = 0; i < ARRAY_LEN(later); i++) {
@@ -113,15 +113,15 @@ static Chardev *create(Opts *opts, const char *id, GError **error)
     return mux ? mux_new(chr, id) : chr;
 }
 
-Chardev *chardev_new(const char *optarg, GError **error)
+Chardev *chardev_new(const char *text, GError **error)
 {
-    g_autoptr(Opts) opts = opts_parse("-chardev", optarg, "backend", error);
+    g_autoptr(Opts) opts = opts_parse("-chardev", text, "backend", error);
     if (!opts) {
         return NULL;
     }
     const char *id = opts_str(opts, "id", NULL);
     if (!id || !id[0]) {
-        g_set_error(error, OPTS_ERROR, OPTS_USAGE, "-chardev: id= is missing, as in: -chardev %s,id=char0", optarg);
+        g_set_error(error, OPTS_ERROR, OPTS_USAGE, "-chardev: id= is missing, as in: -chardev %s,id=char0", text);
         return NULL;
     }
     return create(opts, id, error);
@@ -199,8 +199,8 @@ Chardev *chardev_new_for(const char *option, const char *text, const char *id, G
         return NULL;
     }
     /* The terminal shared with the monitor: Ctrl-C goes to the guest, Ctrl-A x ends us. */
-    g_autofree char *all = g_strconcat(full, mux ? ",mux=on" : "",
-                                       mux && strcmp(full, "stdio") == 0 ? ",signal=off" : "", NULL);
+    g_autofree char *all =
+        g_strconcat(full, mux ? ",mux=on" : "", mux && strcmp(full, "stdio") == 0 ? ",signal=off" : "", NULL);
     g_autoptr(Opts) opts = opts_parse(option, all, "backend", error);
     return opts ? create(opts, id, error) : NULL;
 }
@@ -249,7 +249,8 @@ bool chardev_attach(Chardev *chr, const CharClient *client, GError **error)
         return chr->ops->attach(chr, client, error);
     }
     if (chr->attached) {
-        g_set_error(error, OPTS_ERROR, OPTS_USAGE, "character device '%s' is in use already; mux=on shares it", chr->id);
+        g_set_error(error, OPTS_ERROR, OPTS_USAGE, "character device '%s' is in use already; mux=on shares it",
+                    chr->id);
         return false;
     }
     chr->client = *client;

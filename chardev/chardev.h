@@ -33,7 +33,7 @@ typedef struct CharClient {
  * form) or from -chardev "BACKEND,id=ID,key=value,...".  NULL with an error; "none" gives NULL without one.
  */
 Chardev *chardev_new_legacy(const char *text, const char *id, GError **error);
-Chardev *chardev_new(const char *optarg, GError **error);
+Chardev *chardev_new(const char *text, GError **error);
 /* chardev_new_legacy() for the option that errors shall name: "-serial", "-monitor". */
 Chardev *chardev_new_for(const char *option, const char *text, const char *id, GError **error);
 /* One line a backend, for -chardev help. */

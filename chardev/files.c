@@ -23,9 +23,7 @@ static size_t null_write(Chardev *chr, const uint8_t *buf, size_t len)
     return len;
 }
 
-static void null_accept_input(Chardev *chr)
-{
-}
+static void null_accept_input(Chardev *chr) {}
 
 static char *null_describe(const Chardev *chr)
 {

@@ -22,9 +22,9 @@ typedef struct CharMux {
     MuxSlot slot[MUX_CLIENTS];
     unsigned focus; /* index of slot */
     uint8_t escape;
-    bool escaped;   /* the last key was the escape character */
+    bool escaped; /* the last key was the escape character */
     bool timestamps, line_start;
-    int64_t start;  /* of timestamps: monotonic, us */
+    int64_t start; /* of timestamps: monotonic, us */
     void (*quit)(void *opaque);
     void *quit_opaque;
     GSource *pump_source; /* pending input waits for the main loop */
@@ -282,8 +282,8 @@ static bool mux_attach(Chardev *chr, const CharClient *client, GError **error)
             return true;
         }
     }
-    g_set_error(error, OPTS_ERROR, OPTS_USAGE, "character device '%s' is shared by %d users already; that is the limit",
-                chr->id, MUX_CLIENTS);
+    g_set_error(error, OPTS_ERROR, OPTS_USAGE,
+                "character device '%s' is shared by %d users already; that is the limit", chr->id, MUX_CLIENTS);
     return false;
 }
 

@@ -270,7 +270,8 @@ static bool open_client(CharSocket *c, const Opts *opts, GError **error)
     } else {
         g_autofree char *what = g_strdup_printf("cannot connect to %s", c->s.label);
         bool absent = errno == ECONNREFUSED || errno == ENOENT;
-        char_open_error(error, opts, what, errno, absent ? "; start its server first, or add server=on to be one" : NULL);
+        char_open_error(error, opts, what, errno,
+                        absent ? "; start its server first, or add server=on to be one" : NULL);
         return false;
     }
     return true;
@@ -328,7 +329,8 @@ static Chardev *socket_create(Opts *opts, GError **error)
     return &c->s.chr;
 }
 
-static const char *const socket_keys[] = {"path", "host", "port",   "ipv4",    "ipv6",      "fd",
+static const char *const socket_keys[] = {"path",   "host", "port",   "ipv4",    "ipv6",      "fd",
                                           "server", "wait", "telnet", "nodelay", "reconnect", NULL};
-const CharBackend char_socket = {"socket", "host=,port= or path= or fd=[,server=on][,wait=off][,telnet=on][,reconnect=S]",
+const CharBackend char_socket = {"socket",
+                                 "host=,port= or path= or fd=[,server=on][,wait=off][,telnet=on][,reconnect=S]",
                                  socket_create, socket_keys};

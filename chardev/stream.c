@@ -16,7 +16,7 @@
 
 #include <glib-unix.h>
 
-#define FLUSH_MS 200    /* at exit, for output that is still queued */
+#define FLUSH_MS 200     /* at exit, for output that is still queued */
 #define CAREFUL_BURST 64 /* a terminal that polls writable has room for at least this */
 
 typedef struct StreamSource {
@@ -301,7 +301,8 @@ const CharOps stream_ops = {
 
 /*
  * O_NONBLOCK belongs to the open file description, which our parent shell shares.  A terminal or pipe can be opened
- * again under /proc, which gives a description of our own.  (Not the master side of a pty: that would make a new one.)
+ * again under /proc, which gives a description of our own.  (Not the master side of a pty: that would make a new
+ * one.)
  */
 static int reopen_nonblocking(int fd, const struct stat *st)
 {

@@ -21,7 +21,7 @@ struct CharStream {
     bool open;            /* a peer is there */
     StreamOut out_kind;
     bool warned;
-    bool starved;         /* a write was taken in part: the client waits for writable() */
+    bool starved; /* a write was taken in part: the client waits for writable() */
     GSource *source;
     gpointer in_tag, out_tag; /* of source, while the descriptor is polled */
     size_t head, used;

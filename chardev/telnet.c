@@ -9,7 +9,8 @@ enum { SE = 240, BRK = 243, IP = 244, SB = 250, WILL = 251, WONT = 252, DO = 253
 enum { OPT_BINARY = 0, OPT_ECHO = 1, OPT_SGA = 3 };
 enum { DATA, COMMAND, OPTION, SUB, SUB_COMMAND, CR };
 
-const uint8_t telnet_hello[12] = {IAC, WILL, OPT_ECHO, IAC, WILL, OPT_SGA, IAC, WILL, OPT_BINARY, IAC, DO, OPT_BINARY};
+const uint8_t telnet_hello[12] = {IAC, WILL, OPT_ECHO,   IAC, WILL, OPT_SGA,
+                                  IAC, WILL, OPT_BINARY, IAC, DO,   OPT_BINARY};
 
 static uint8_t command(uint8_t byte, bool *got_break)
 {

@@ -130,8 +130,9 @@ static void info_cpus(Monitor *mon, const char *args, GString *out)
     bool held = monitor_hold(mon);
     for (unsigned i = 0; i < m->num_cpus; i++) {
         const X86Cpu *cpu = m->cpus[i];
-        g_string_append_printf(out, "%c CPU #%u: pc=0x%016" G_GINT64_MODIFIER "x%s%s\n", cpu == monitor_cpu(mon) ? '*' : ' ',
-                               i, cpu->rip, cpu->halted ? " (halted)" : "", cpu->wait_sipi ? " (not started)" : "");
+        g_string_append_printf(out, "%c CPU #%u: pc=0x%016" G_GINT64_MODIFIER "x%s%s\n",
+                               cpu == monitor_cpu(mon) ? '*' : ' ', i, cpu->rip, cpu->halted ? " (halted)" : "",
+                               cpu->wait_sipi ? " (not started)" : "");
     }
     monitor_release(mon, held);
 }
@@ -175,7 +176,8 @@ static const Command infos[] = {
 
 /* ---- commands ---- */
 
-static void run_row(Monitor *mon, const Command *rows, size_t count, const char *what, const char *line, GString *out);
+static void run_row(Monitor *mon, const Command *rows, size_t count, const char *what, const char *line,
+                    GString *out);
 
 static void cmd_info(Monitor *mon, const char *args, GString *out)
 {

@@ -4,5 +4,5 @@
 
 #include "softmmu/config.h"
 
-/* Which one, without creating anything.  *opts: its option text, or NULL.  NULL with an error that has all reasons. */
+/* Which one, without creating anything.  *opts: its option text, or NULL.  NULL: no one, the error has all reasons. */
 const AccelOps *accel_choose(const Config *c, const char **opts, GError **error);

@@ -39,7 +39,8 @@ static bool only_none(const Config *c, OptionId id, const char *also, GError **e
     const OptionUse *use;
     while ((use = options_next(c->options, id, &pos))) {
         if (strcmp(use->arg, "none") != 0 && (!also || strcmp(use->arg, also) != 0)) {
-            return fail(error, "-%s %s: known option, but only none is supported so far", option_rows[id].name, use->arg);
+            return fail(error, "-%s %s: known option, but only none is supported so far", option_rows[id].name,
+                        use->arg);
         }
     }
     return true;
@@ -47,8 +48,7 @@ static bool only_none(const Config *c, OptionId id, const char *also, GError **e
 
 static bool read_boot(const Config *c, GError **error)
 {
-    static const char *const keys[] = {"order", "once",           "menu",  "splash", "splash-time",
-                                       "reboot-timeout", "strict"};
+    static const char *const keys[] = {"order", "once", "menu", "splash", "splash-time", "reboot-timeout", "strict"};
     unsigned pos = 0;
     const OptionUse *use;
     while ((use = options_next(c->options, OPT_BOOT, &pos))) {
@@ -197,7 +197,8 @@ static bool read_globals(Config *c, GError **error)
             g_autofree char *type = g_strndup(first->key, dot - first->key);
             apply_global(c, type, dot + 1, first->value);
         } else if (opts_find(opts, "driver") && opts_find(opts, "property") && opts_find(opts, "value")) {
-            apply_global(c, opts_str(opts, "driver", ""), opts_str(opts, "property", ""), opts_str(opts, "value", ""));
+            apply_global(c, opts_str(opts, "driver", ""), opts_str(opts, "property", ""),
+                         opts_str(opts, "value", ""));
         } else {
             return fail(error, "-global %s: the form is DEVICE.PROPERTY=VALUE", use->arg);
         }
@@ -211,7 +212,8 @@ static bool read_devices(Config *c, GError **error)
     const OptionUse *use;
     while ((use = options_next(c->options, OPT_DEVICE, &pos))) {
         if (use->arg[0] == '{') {
-            opts_fail_at("-device", use->arg, 0, 1, error, "JSON is not supported yet; write it as NAME,property=value");
+            opts_fail_at("-device", use->arg, 0, 1, error,
+                         "JSON is not supported yet; write it as NAME,property=value");
             return false;
         }
         g_ptr_array_add(c->devices, g_strdup(use->arg));
@@ -267,8 +269,9 @@ bool config_boot_file(Config *c, GError **error)
         return fail(error, "-bios: firmware is not supported yet; boot with -kernel FILE");
     }
     if (!c->kernel) {
-        g_set_error(error, OPTS_ERROR, OPTS_NO_BOOT,
-                    "nothing to boot: give a kernel, as in: -kernel bzImage (disks and firmware are not supported yet)");
+        g_set_error(
+            error, OPTS_ERROR, OPTS_NO_BOOT,
+            "nothing to boot: give a kernel, as in: -kernel bzImage (disks and firmware are not supported yet)");
         return false;
     }
     return true;

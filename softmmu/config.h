@@ -21,15 +21,15 @@ typedef struct Config {
     BoardConfig board;
     struct CpuModel *cpu; /* owned; made when the accelerator is known */
     const char *cpu_text;
-    char *machine_accel; /* accel= of -machine */
-    char *kernel;        /* -kernel or the file given alone */
-    char *append;        /* the kernel's command line, where ours differs from -append */
-    GArray *accels;      /* AccelChoice, in order of preference */
-    GPtrArray *devices;  /* const char *, NULL-terminated for BoardConfig */
-    GHashTable *chardevs; /* id -> Chardev *, owned */
+    char *machine_accel;      /* accel= of -machine */
+    char *kernel;             /* -kernel or the file given alone */
+    char *append;             /* the kernel's command line, where ours differs from -append */
+    GArray *accels;           /* AccelChoice, in order of preference */
+    GPtrArray *devices;       /* const char *, NULL-terminated for BoardConfig */
+    GHashTable *chardevs;     /* id -> Chardev *, owned */
     GPtrArray *chardev_order; /* Chardev * */
-    GPtrArray *monitors; /* Chardev * of each */
-    uint8_t escape;       /* of a mux */
+    GPtrArray *monitors;      /* Chardev * of each */
+    uint8_t escape;           /* of a mux */
     bool nographic, nodefaults;
     bool no_reboot, no_shutdown, stopped, daemonize;
     const char *pidfile;
@@ -48,7 +48,7 @@ Chardev *config_find_chardev(void *config, const char *id);
 
 /* ---- parts of config_read() ---- */
 
-bool config_machine(Config *c, GError **error); /* -machine -smp -m -accel -enable-kvm */
+bool config_machine(Config *c, GError **error);   /* -machine -smp -m -accel -enable-kvm */
 bool config_boot_file(Config *c, GError **error); /* -kernel -initrd -append FILE */
 /* A note for the user: nothing under QEMU's name, where every word on stderr may be read as a failure. */
 void config_note(const Config *c, const char *format, ...) G_GNUC_PRINTF(2, 3);

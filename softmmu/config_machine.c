@@ -44,11 +44,13 @@ static bool check_ram(const Config *c, const Opts *opts, const Opt *size, uint64
     uint64_t available = c->strict ? 0 : host_available();
     g_autofree char *asked = format_size(ram);
     if (ram < MIN_RAM) {
-        opts_fail(opts, size, error, "%s of memory is too little; a PC needs 1 MiB at least", ram ? asked : "0 bytes");
+        opts_fail(opts, size, error, "%s of memory is too little; a PC needs 1 MiB at least",
+                  ram ? asked : "0 bytes");
         return false;
     }
     if (ram > MAX_RAM) {
-        opts_fail(opts, size, error, "%s of memory is more than this machine can address; the limit is 1020 GiB", asked);
+        opts_fail(opts, size, error, "%s of memory is more than this machine can address; the limit is 1020 GiB",
+                  asked);
         return false;
     }
     if (available && ram > available) {
@@ -121,20 +123,23 @@ static bool read_smp(Config *c, GError **error)
     uint64_t total = maxcpus ? maxcpus : cpus ? cpus : product;
     cpus = cpus ? cpus : total;
     if (maxcpus && maxcpus < cpus) {
-        opts_fail(opts, opts_find(opts, "maxcpus"), error, "maxcpus=%" PRIu64 " is less than the %" PRIu64 " processors "
-                  "at start", maxcpus, cpus);
+        opts_fail(opts, opts_find(opts, "maxcpus"), error,
+                  "maxcpus=%" PRIu64 " is less than the %" PRIu64 " processors at start",
+                  maxcpus, cpus);
         return false;
     }
-    if (total % product != 0 || (opts_find(opts, "sockets") && opts_find(opts, "cores") && opts_find(opts, "threads") &&
-                                 total != product)) {
-        opts_fail(opts, last_part, error, "%" PRIu64 " processors are not a multiple of %" PRIu64
-                  " (cores, threads and so on multiplied)", total, product);
+    if (total % product != 0 ||
+        (opts_find(opts, "sockets") && opts_find(opts, "cores") && opts_find(opts, "threads") && total != product)) {
+        opts_fail(opts, last_part, error,
+                  "%" PRIu64 " processors are not a multiple of %" PRIu64 " (cores, threads and so on multiplied)",
+                  total, product);
         return false;
     }
     if (cpus > c->board_type->max_cpus) {
         const Opt *count = opts_find(opts, "cpus");
-        opts_fail(opts, count ? count : last_part, error, "Invalid SMP CPUs %" PRIu64 "; the max CPUs supported by "
-                  "machine '%s' is (%u)", cpus, c->board_type->name, c->board_type->max_cpus);
+        opts_fail(opts, count ? count : last_part, error,
+                  "Invalid SMP CPUs %" PRIu64 "; the max CPUs supported by machine '%s' is (%u)",
+                  cpus, c->board_type->name, c->board_type->max_cpus);
         return false;
     }
     c->board.num_cpus = cpus;
@@ -160,22 +165,17 @@ bool config_cpu_model(Config *c, const AccelOps *accel, GError **error)
 
 /* ---- the board ---- */
 
-static const char *const machine_keys[] = {
-    "type",        "accel",    "acpi",        "pit",      "hpet",     "smm",      "kernel",       "initrd",
-    "append",      "usb",      "vmport",      "graphics", "mem-merge", "dump-guest-core", "kernel-irqchip", "suppress-vmdesc",
-    "firmware",    "i8042",    "sata",        "smbus",    "fd-bootchk", "nvdimm", "memory-encryption", "memory-backend",
-    "default-bus-bypass-iommu", "max-ram-below-4g", "x-south-bridge",
-};
-
-/* Keys that change nothing here whatever they say, or only when they ask for something that does not exist. */
-static bool harmless_keys(Opts *opts, GError **error)
+/* What else QEMU's boards take, by what it means here. */
+static bool other_keys(Opts *opts, GError **error)
 {
-    static const char *const any[] = {"vmport",   "graphics",       "mem-merge",       "dump-guest-core", "fd-bootchk",
-                                      "smbus",    "kernel-irqchip", "suppress-vmdesc", "i8042",
-                                      "default-bus-bypass-iommu"};
+    static const char *const no_effect[] = {"vmport",         "graphics", "mem-merge",       "dump-guest-core",
+                                            "fd-bootchk",     "smbus",    "suppress-vmdesc", "i8042",
+                                            "kernel-irqchip", "default-bus-bypass-iommu"};
     static const char *const off_only[] = {"usb", "nvdimm", "sata"};
-    for (size_t i = 0; i < ARRAY_LEN(any); i++) {
-        opts_find(opts, any[i]);
+    static const char *const later[] = {"kernel",   "initrd",         "append",            "dtb",
+                                        "firmware", "memory-backend", "memory-encryption", "max-ram-below-4g"};
+    for (size_t i = 0; i < ARRAY_LEN(no_effect); i++) {
+        opts_find(opts, no_effect[i]);
     }
     for (size_t i = 0; i < ARRAY_LEN(off_only); i++) {
         bool on = false;
@@ -184,6 +184,13 @@ static bool harmless_keys(Opts *opts, GError **error)
         }
         if (on) {
             opts_fail(opts, opts_find(opts, off_only[i]), error, "%s=on is known but not supported yet", off_only[i]);
+            return false;
+        }
+    }
+    for (size_t i = 0; i < ARRAY_LEN(later); i++) {
+        const Opt *opt = opts_find(opts, later[i]);
+        if (opt) {
+            opts_fail(opts, opt, error, "%s= is known but not supported yet", later[i]);
             return false;
         }
     }
@@ -211,8 +218,9 @@ static bool read_board_name(Config *c, const Opts *opts, const Opt *type, GError
 
 static bool read_machine(Config *c, const char *text, GError **error)
 {
+    static const char *const keys[] = {"type", "accel", "acpi", "pit", "hpet", "smm", "usb", "vmport", "graphics"};
     g_autoptr(Opts) opts = opts_parse("-machine", text, "type", error);
-    if (!opts || !harmless_keys(opts, error) || !opts_bool(opts, "acpi", &c->board.acpi, error) ||
+    if (!opts || !other_keys(opts, error) || !opts_bool(opts, "acpi", &c->board.acpi, error) ||
         !opts_bool(opts, "pit", &c->board.pit, error) || !opts_bool(opts, "hpet", &c->board.hpet, error) ||
         !opts_bool(opts, "smm", &c->board.smm, error)) {
         return false;
@@ -223,7 +231,7 @@ static bool read_machine(Config *c, const char *text, GError **error)
         g_free(c->machine_accel);
         c->machine_accel = g_strdup(accel);
     }
-    return opts_all_used(opts, machine_keys, ARRAY_LEN(machine_keys), error) &&
+    return opts_all_used(opts, keys, ARRAY_LEN(keys), error) &&
            (!type || read_board_name(c, opts, type, error));
 }
 
@@ -251,7 +259,8 @@ static bool read_accels(Config *c, GError **error)
     const OptionUse *use;
     bool kvm = options_has(c->options, OPT_ENABLE_KVM);
     if (c->machine_accel && options_has(c->options, OPT_ACCEL)) {
-        g_set_error(error, OPTS_ERROR, OPTS_USAGE, "-accel and -machine accel=%s: use one of the two", c->machine_accel);
+        g_set_error(error, OPTS_ERROR, OPTS_USAGE, "-accel and -machine accel=%s: use one of the two",
+                    c->machine_accel);
         return false;
     }
     if (kvm) {

@@ -28,8 +28,9 @@ static bool open_chardevs(Config *c, GError **error)
             return false;
         }
         if (config_find_chardev(c, chardev_id(chr))) {
-            g_set_error(error, OPTS_ERROR, OPTS_USAGE, "-chardev %s: there is a character device '%s' already; choose "
-                        "another id", use->arg, chardev_id(chr));
+            g_set_error(error, OPTS_ERROR, OPTS_USAGE,
+                        "-chardev %s: there is a character device '%s' already; choose another id",
+                        use->arg, chardev_id(chr));
             chardev_free(chr);
             return false;
         }
@@ -42,8 +43,8 @@ static Chardev *named(Config *c, const char *option, const char *id, GError **er
 {
     Chardev *chr = config_find_chardev(c, id);
     if (!chr) {
-        g_set_error(error, OPTS_ERROR, OPTS_USAGE, "%s: there is no character device '%s'; add -chardev ...,id=%s", option,
-                    id, id);
+        g_set_error(error, OPTS_ERROR, OPTS_USAGE, "%s: there is no character device '%s'; add -chardev ...,id=%s",
+                    option, id, id);
     }
     return chr;
 }
@@ -184,7 +185,8 @@ bool config_open_streams(Config *c, GError **error)
         return false;
     }
     if (c->daemonize && stdio_used(c)) {
-        g_set_error(error, OPTS_ERROR, OPTS_USAGE, "-daemonize: a process in the background has no stdio; use a file, pty "
+        g_set_error(error, OPTS_ERROR, OPTS_USAGE,
+                    "-daemonize: a process in the background has no stdio; use a file, pty "
                     "or socket instead");
         return false;
     }

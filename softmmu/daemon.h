@@ -5,8 +5,8 @@
 #include "util/base.h"
 
 typedef struct Daemon {
-    int ready_fd;      /* where the waiting parent hears of success; -1: no daemon */
-    int pid_fd;        /* the locked pid file, or -1 */
+    int ready_fd; /* where the waiting parent hears of success; -1: no daemon */
+    int pid_fd;   /* the locked pid file, or -1 */
     char *pidfile;
 } Daemon;
 

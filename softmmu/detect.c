@@ -22,7 +22,7 @@ typedef struct Magic {
     const char *what;
 } Magic;
 
-#define MAGIC(at_, bytes_, what_) {at_, sizeof(bytes_) - 1, bytes_, what_}
+#define MAGIC(at_, bytes_, what_) {.at = at_, .len = sizeof(bytes_) - 1, .bytes = bytes_, .what = what_}
 /* More telling ones first: many things end their first sector in 55 AA. */
 static const Magic magics[] = {
     MAGIC(0, "QFI\xfb", "a qcow2 disk image"),
@@ -33,7 +33,7 @@ static const Magic magics[] = {
     MAGIC(0x8001, "CD001", "a CD image"),
     MAGIC(0, "070701", "an initramfs"),
     MAGIC(0, "\x1f\x8b", "a gzip file"),
-    MAGIC(0, "\xfd" "7zXZ", "an xz file"),
+    MAGIC(0, "\xfd\x37zXZ", "an xz file"),
     MAGIC(0, "\x28\xb5\x2f\xfd", "a zstd file"),
     MAGIC(0x438, "\x53\xef", "an ext2/3/4 file system image"),
     MAGIC(512, "EFI PART", "a raw disk image"),
@@ -49,7 +49,7 @@ static bool has(const uint8_t *head, size_t len, unsigned at, const char *bytes,
 static bool is_kernel(const uint8_t *head, size_t len, bool *linux_image)
 {
     *linux_image = has(head, len, 0x202, "HdrS", 4);
-    if (*linux_image || has(head, len, 0, "\x7f" "ELF", 4)) {
+    if (*linux_image || has(head, len, 0, "\177ELF", 4)) {
         return true;
     }
     for (unsigned at = 0; at + 4 <= MIN(len, MULTIBOOT_SEARCH); at += 4) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Help texts, all from the tables that the program itself works by.  Under QEMU's name the parts that scripts read have
- * QEMU's form: the first line of -h and -version, "name \"...\", bus ..." of -device help, the list of accelerators.
+ * Help texts, all from the tables that the program itself works by.  Under QEMU's name the parts that scripts read
+ * have QEMU's form: the first line of -h and -version, "name \"...\", bus ..." of -device help, the list of
+ * accelerators.
  */
 #include "softmmu/help.h"
 
@@ -31,8 +32,9 @@ static void version(const Options *o, GString *out)
 
 static void option_line(GString *out, const OptionRow *row)
 {
-    g_autofree char *head = g_strdup_printf("-%s%s%s%s%s", row->alias ? row->alias : row->name, row->alias ? ", -" : "",
-                                            row->alias ? row->name : "", row->arg ? " " : "", row->arg ? row->arg : "");
+    g_autofree char *head =
+        g_strdup_printf("-%s%s%s%s%s", row->alias ? row->alias : row->name, row->alias ? ", -" : "",
+                        row->alias ? row->name : "", row->arg ? " " : "", row->arg ? row->arg : "");
     if (strlen(head) > 22) {
         g_string_append_printf(out, "  %s\n  %-22s  %s\n", head, "", row->help);
     } else {
@@ -52,9 +54,9 @@ static void usage(const Options *o, GString *out)
                                o->program, o->program);
     }
 #define GROUP(title) g_string_append_printf(out, "\n%s:\n", title);
-#define OPT(id, name, alias, arg, how, help)                                                                           \
-    if (option_rows[OPT_##id].status != OPTION_LATER) {                                                                \
-        option_line(out, &option_rows[OPT_##id]);                                                                      \
+#define OPT(id, name, alias, arg, how, help)                                                                         \
+    if (option_rows[OPT_##id].status != OPTION_LATER) {                                                              \
+        option_line(out, &option_rows[OPT_##id]);                                                                    \
     }
 #include "softmmu/options.def"
 #undef OPT

@@ -28,7 +28,8 @@ static char *describe_signal(const struct signalfd_siginfo *info)
     if (!g_file_get_contents(path, &comm, NULL, NULL)) {
         comm = g_strdup("<unknown process>");
     }
-    return g_strdup_printf("terminating on signal %u from pid %u (%s)", info->ssi_signo, info->ssi_pid, g_strchomp(comm));
+    return g_strdup_printf("terminating on signal %u from pid %u (%s)", info->ssi_signo, info->ssi_pid,
+                           g_strchomp(comm));
 }
 
 static gboolean signal_arrives(gint fd, GIOCondition condition, gpointer opaque)

@@ -18,9 +18,21 @@ const OptionRow option_rows[NUM_OPTIONS] = {
 static const struct {
     const char *word, *option;
 } synonyms[] = {
-    {"memory", "m"}, {"mem", "m"},          {"ram", "m"},   {"cpus", "smp"},        {"headless", "nographic"},
-    {"cmdline", "append"}, {"debug", "d"},  {"log", "d"},   {"logfile", "D"},       {"kvm", "enable-kvm"},
-    {"no-graphic", "nographic"}, {"disk", "drive"}, {"console", "serial"}, {"paused", "S"}, {"rom", "bios"},
+    {"memory", "m"},
+    {"mem", "m"},
+    {"ram", "m"},
+    {"cpus", "smp"},
+    {"headless", "nographic"},
+    {"cmdline", "append"},
+    {"debug", "d"},
+    {"log", "d"},
+    {"logfile", "D"},
+    {"kvm", "enable-kvm"},
+    {"no-graphic", "nographic"},
+    {"disk", "drive"},
+    {"console", "serial"},
+    {"paused", "S"},
+    {"rom", "bios"},
 };
 
 bool options_strict_name(const char *argv0)
@@ -98,8 +110,8 @@ static bool take_option(Options *o, char **argv, int argc, int *pos, GError **er
     if (row->arg) {
         use.arg = equals ? equals + 1 : *pos + 1 < argc ? argv[++*pos] : NULL;
         if (!use.arg) {
-            g_set_error(error, OPTS_ERROR, OPTS_USAGE, "-%s: requires an argument, as in: -%s %s", row->name, row->name,
-                        row->arg);
+            g_set_error(error, OPTS_ERROR, OPTS_USAGE, "-%s: requires an argument, as in: -%s %s", row->name,
+                        row->name, row->arg);
             return false;
         }
     }

@@ -10,7 +10,7 @@
 
 #define CARET_WIDTH 100 /* longer texts are shown in part */
 
-G_DEFINE_QUARK(rhea-opts-error, opts_error)
+G_DEFINE_QUARK(rhea - opts - error, opts_error)
 
 /* ---- errors ---- */
 

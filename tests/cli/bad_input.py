@@ -126,6 +126,7 @@ def test_options(c):
         (["-kernel", "GOOD", "-machine", "pcc"], 1, "unsupported machine type 'pcc', did you mean 'pc'"),
         (["-kernel", "GOOD", "-machine", "pc,accell=interp"], 1, "did you mean 'accel'"),
         (["-kernel", "GOOD", "-machine", "pc,usb=on"], 1, "not supported yet"),
+        (["-kernel", "GOOD", "-machine", "pc,memory-backend=m"], 1, "memory-backend= is known but not supported yet"),
         (["-kernel", "GOOD", "-machine", "pc,pit=perhaps"], 1, "on or off"),
         (["-kernel", "GOOD", "-accel", "interp", "-machine", "accel=interp"], 1, "use one of the two"),
         (["-kernel", "GOOD", "-rtc", "clock=sun"], 1, "host, rt or vm"),

@@ -41,8 +41,10 @@ static void peer_receive(void *opaque, const uint8_t *buf, size_t len)
 static void peer_event(void *opaque, CharEvent event)
 {
     Peer *p = opaque;
-    unsigned *const counts[] = {[CHAR_OPENED] = &p->opened,     [CHAR_CLOSED] = &p->closed,
-                                [CHAR_BREAK] = &p->breaks,      [CHAR_FOCUS_IN] = &p->focus_in,
+    unsigned *const counts[] = {[CHAR_OPENED] = &p->opened,
+                                [CHAR_CLOSED] = &p->closed,
+                                [CHAR_BREAK] = &p->breaks,
+                                [CHAR_FOCUS_IN] = &p->focus_in,
                                 [CHAR_FOCUS_OUT] = &p->focus_out};
     ++*counts[event];
 }
@@ -71,15 +73,15 @@ static void peer_free(Peer *p)
 }
 
 /* Run the loop until the condition holds, two seconds at most. */
-#define RUN_UNTIL(condition)                                                                                           \
-    do {                                                                                                               \
-        int64_t end_ = g_get_monotonic_time() + 2000000;                                                               \
-        while (!(condition) && g_get_monotonic_time() < end_) {                                                        \
-            if (!g_main_context_iteration(NULL, FALSE)) {                                                              \
-                g_usleep(1000);                                                                                        \
-            }                                                                                                          \
-        }                                                                                                              \
-        g_assert_true(condition);                                                                                      \
+#define RUN_UNTIL(condition)                                                                                         \
+    do {                                                                                                             \
+        int64_t end_ = g_get_monotonic_time() + 2000000;                                                             \
+        while (!(condition) && g_get_monotonic_time() < end_) {                                                      \
+            if (!g_main_context_iteration(NULL, FALSE)) {                                                            \
+                g_usleep(1000);                                                                                      \
+            }                                                                                                        \
+        }                                                                                                            \
+        g_assert_true(condition);                                                                                    \
     } while (0)
 
 static char *temp_dir(void)
@@ -489,7 +491,8 @@ static void test_telnet(void)
     RUN_UNTIL(p->opened == 1);
     uint8_t buf[64];
     g_assert_cmpint(read(fd, buf, sizeof(buf)), ==, sizeof(telnet_hello));
-    static const uint8_t input[] = {'a', 255, 253, 1, 'b', 255, 255, '\r', 0, 'c', 255, 250, 24, 1, 255, 240, 255, 243, 'd'};
+    static const uint8_t input[] = {'a', 255, 253, 1, 'b', 255, 255, '\r', 0,  'c',
+                                    255, 250, 24,  1, 255, 240, 255, 243,  'd'};
     for (size_t i = 0; i < sizeof(input); i++) {
         g_assert_cmpint(write(fd, &input[i], 1), ==, 1);
         g_main_context_iteration(NULL, FALSE);
@@ -523,7 +526,12 @@ static void test_mux(void)
     Peer *a = peer_attach(chr), *b = peer_attach(chr);
     g_assert_cmpuint(a->focus_in, ==, 1);
     g_assert_cmpuint(b->focus_in, ==, 0);
-    g_assert_cmpint(write(pair[1], "a1\x01" "cb1\x01" "ca2\x01\x01", 12), ==, 12);
+    g_assert_cmpint(write(pair[1],
+                          "a1\x01"
+                          "cb1\x01"
+                          "ca2\x01\x01",
+                          12),
+                    ==, 12);
     RUN_UNTIL(a->got->len == 5);
     g_assert_cmpstr(a->got->str, ==, "a1a2\x01");
     g_assert_cmpstr(b->got->str, ==, "b1");
@@ -531,7 +539,11 @@ static void test_mux(void)
     g_assert_cmpuint(b->focus_out, ==, 1);
     /* keys work while the client takes no input, which then gets its bytes in order */
     a->room = 0;
-    g_assert_cmpint(write(pair[1], "zz\x01" "b\x01xyy", 8), ==, 8);
+    g_assert_cmpint(write(pair[1],
+                          "zz\x01"
+                          "b\x01xyy",
+                          8),
+                    ==, 8);
     RUN_UNTIL(quits == 1);
     g_assert_cmpuint(a->breaks, ==, 1);
     g_assert_cmpuint(a->got->len, ==, 5);

@@ -101,15 +101,17 @@ static void test_sizes(void)
         const char *text;
         uint64_t unit, value;
     } good[] = {
-        {"512", MIB, 512 * MIB}, {"512M", 1, 512 * MIB}, {"1.5G", MIB, 1536 * MIB}, {"4k", 1, 4096},
-        {"4K", MIB, 4096},       {"0x10", 1, 16},        {"1t", 1, 1024 * GIB},     {"7b", MIB, 7},
+        {"512", MIB, 512 * MIB}, {"512M", 1, 512 * MIB},  {"1.5G", MIB, 1536 * MIB}, {"4k", 1, 4096},
+        {"4K", MIB, 4096},       {"0x10", 1, 16},         {"1t", 1, 1024 * GIB},     {"7b", MIB, 7},
         {"0", MIB, 0},           {"0.5", MIB, 512 * KIB}, {"15E", 1, 15ull << 60},
     };
     static const struct {
         const char *text, *why;
     } bad[] = {
-        {"2GB", "drop the B: 2G"}, {"2GiB", "drop the iB: 2G"}, {"", "write a number"}, {"-1", "negative"},
-        {"x", "write a number"},   {"2Q", "suffixes"},          {"16E", "64 bits"},     {"99999999999999999999", "64 bits"},
+        {"2GB", "drop the B: 2G"}, {"2GiB", "drop the iB: 2G"},
+        {"", "write a number"},    {"-1", "negative"},
+        {"x", "write a number"},   {"2Q", "suffixes"},
+        {"16E", "64 bits"},        {"99999999999999999999", "64 bits"},
         {" 1", "write a number"},  {"1G1", "suffixes"},
     };
     for (size_t i = 0; i < ARRAY_LEN(good); i++) {
