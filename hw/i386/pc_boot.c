@@ -7,6 +7,7 @@
 #include "hw/i386/boot_cpu.h"
 #include "hw/i386/loader.h"
 #include "hw/i386/pc.h"
+#include "hw/i386/pc_vectors.h"
 #include "hw/input/i8042.h"
 #include "target/x86/cpuid.h"
 
@@ -72,8 +73,8 @@ bool pc_boot_init(PcBoard *pc, GError **error)
     };
 
     pc->image = boot_image_new(config->ram_size);
-    return add_bios_data(pc->image, config, error) && (!config->acpi || add_acpi(pc, &request.rsdp, error)) &&
-           load_kernel(pc->image, &request, error);
+    return pc_vectors_add(pc->image, error) && add_bios_data(pc->image, config, error) &&
+           (!config->acpi || add_acpi(pc, &request.rsdp, error)) && load_kernel(pc->image, &request, error);
 }
 
 /* Scan codes translated to set 1, keyboard interrupt on, self-test passed, mouse off until a driver wants it. */
@@ -96,6 +97,7 @@ void pc_boot_reset(PcBoard *pc)
     }
     lapic_virtual_wire(pc->cpus[0].lapic);
     pc_pci_configure(pc);
+    pc_vectors_reset(pc->pic, pc->pit);
     configure_keyboard(pc);
     if (!boot_image_fill(pc->image, m->ram, &error)) {
         /* The machine was built with these files: one that is gone now leaves nothing to start. */
