@@ -75,11 +75,9 @@ static bool enters_handler(const Insn *i)
 static void step(InterpVcpu *v)
 {
     X86Cpu *cpu = v->cpu;
-    uint8_t shadow = cpu->shadow;
     bool tf = (cpu->eflags & FL_TF) != 0;
-    bool rf = (cpu->eflags & FL_RF) != 0;
     cpu->insn_rip = cpu->rip;
-    if (debug_any_armed(cpu) && !rf && shadow != SHADOW_SS) {
+    if (debug_any_armed(cpu)) {
         debug_check_exec(cpu, code_linear(cpu)); /* raises */
     }
     Block *b = block_find(v);
