@@ -3,6 +3,9 @@
  * Direct kernel boot on the pc board: what firmware would have left in memory and chips, then the kernel.
  * Spec: IBM PS/2 and PC BIOS interface (BIOS data area); ACPI specification 6.5, 5.2.5 (where the RSDP may lie).
  */
+#include <string.h>
+
+#include "hw/char/uart16550.h"
 #include "hw/i386/acpi_tables.h"
 #include "hw/i386/boot_cpu.h"
 #include "hw/i386/loader.h"
@@ -21,10 +24,27 @@ static void put16(uint8_t *p, unsigned value)
     p[1] = (uint8_t)(value >> 8);
 }
 
-/* Kernels look here for the size of conventional memory and for the serial ports. */
-static bool add_bios_data(BootImage *image, const BoardConfig *config, GError **error)
+static const uint16_t com_ports[4] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
+
+/* Bit n: there is a serial port at COM(n+1)'s address, the board's own or a -device. */
+static uint8_t serial_ports(const Machine *m)
 {
-    static const uint16_t com_ports[4] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
+    uint8_t ports = 0;
+
+    for (guint i = 0; i < m->devices->len; i++) {
+        const Device *dev = g_ptr_array_index(m->devices, i);
+        for (unsigned n = 0; n < ARRAY_LEN(com_ports); n++) {
+            if (strcmp(dev->type->name, "isa-serial") == 0 && uart16550_iobase(dev) == com_ports[n]) {
+                ports |= (uint8_t)BIT(n);
+            }
+        }
+    }
+    return ports;
+}
+
+/* Kernels look here for the size of conventional memory and for the serial ports. */
+static bool add_bios_data(BootImage *image, uint8_t serial, GError **error)
+{
     uint8_t bda[BDA_SIZE] = {0};
     uint8_t ebda[1024] = {1}; /* its own size in KiB */
     g_autoptr(GBytes) bda_bytes = NULL;
@@ -32,7 +52,7 @@ static bool add_bios_data(BootImage *image, const BoardConfig *config, GError **
     unsigned ports = 0;
 
     for (unsigned n = 0; n < ARRAY_LEN(com_ports); n++) {
-        if (config->serial[n]) {
+        if (serial >> n & 1) {
             put16(bda + BDA_COM1 + 2 * ports++, com_ports[n]);
         }
     }
@@ -49,13 +69,10 @@ static bool add_acpi(PcBoard *pc, gpa_t *rsdp, GError **error)
     Machine *m = pc->machine;
     g_autofree uint32_t *ids = g_new(uint32_t, m->num_cpus);
     g_autoptr(GBytes) tables = NULL;
-    AcpiConfig config = {.num_cpus = m->num_cpus, .apic_ids = ids};
+    AcpiConfig config = {.num_cpus = m->num_cpus, .apic_ids = ids, .serial_ports = serial_ports(m)};
 
     for (unsigned n = 0; n < m->num_cpus; n++) {
         ids[n] = m->cpus[n]->apic_id;
-    }
-    for (unsigned n = 0; n < ARRAY_LEN(pc->config->serial); n++) {
-        config.serial_ports |= pc->config->serial[n] ? (uint8_t)BIT(n) : 0;
     }
     tables = acpi_tables_build(&config, TABLES_BASE);
     *rsdp = TABLES_BASE;
@@ -73,7 +90,7 @@ bool pc_boot_init(PcBoard *pc, GError **error)
     };
 
     pc->image = boot_image_new(config->ram_size);
-    return pc_vectors_add(pc->image, error) && add_bios_data(pc->image, config, error) &&
+    return pc_vectors_add(pc->image, error) && add_bios_data(pc->image, serial_ports(pc->machine), error) &&
            (!config->acpi || add_acpi(pc, &request.rsdp, error)) && load_kernel(pc->image, &request, error);
 }
 

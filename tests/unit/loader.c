@@ -205,9 +205,9 @@ static void test_bzimage_bad(void)
     static uint8_t good[BZ_SIZE], b[BZ_SIZE];
     char line[3000];
     make_bzimage(good);
-#define CASE(text, ...)                                                                                               \
-    memcpy(b, good, sizeof(b));                                                                                       \
-    __VA_ARGS__;                                                                                                      \
+#define CASE(text, ...)                                                                                             \
+    memcpy(b, good, sizeof(b));                                                                                      \
+    __VA_ARGS__;                                                                                                     \
     refuse(b, sizeof(b), text)
     CASE("older than boot protocol", put(b, 0x206, 0x1ff, 2));
     CASE("zImage", b[0x211] = 0);
@@ -317,9 +317,9 @@ static void test_multiboot_bad(void)
 {
     static uint8_t good[MB_SIZE], b[MB_SIZE];
     make_multiboot(good);
-#define CASE(text, ...)                                                                                               \
-    memcpy(b, good, sizeof(b));                                                                                       \
-    __VA_ARGS__;                                                                                                      \
+#define CASE(text, ...)                                                                                             \
+    memcpy(b, good, sizeof(b));                                                                                      \
+    __VA_ARGS__;                                                                                                     \
     refuse(b, sizeof(b), text)
     CASE("requires features", put(b, 20, 0x10008, 4); put(b, 24, 0u - 0x1badb002u - 0x10008u, 4));
     CASE("contradicts", put(b, 28, 0x1ffff0, 4));
@@ -355,8 +355,8 @@ static void make_elf(uint8_t *b, bool is64)
     h->e_phentsize = sizeof(Elf64_Phdr);
     h->e_phnum = 3;
     h->e_entry = 0xffffffff81000000;
-    p[0] = (Elf64_Phdr){.p_type = PT_LOAD, .p_offset = 0x1000, .p_paddr = 0x200000, .p_filesz = 0x800, .p_memsz = 0x2000};
-    p[1] = (Elf64_Phdr){.p_type = PT_LOAD, .p_offset = 0x1800, .p_paddr = 0x300000, .p_filesz = 0x100, .p_memsz = 0x100};
+    p[0] = (Elf64_Phdr){PT_LOAD, .p_offset = 0x1000, .p_paddr = 0x200000, .p_filesz = 0x800, .p_memsz = 0x2000};
+    p[1] = (Elf64_Phdr){PT_LOAD, .p_offset = 0x1800, .p_paddr = 0x300000, .p_filesz = 0x100, .p_memsz = 0x100};
     p[2] = (Elf64_Phdr){.p_type = PT_NOTE, .p_offset = 0x1900, .p_filesz = 0x28, .p_align = 4};
     if (!is64) {
         Elf32_Ehdr h32 = {.e_type = ET_EXEC, .e_machine = EM_386, .e_phoff = 64, .e_phentsize = sizeof(Elf32_Phdr),
@@ -424,9 +424,9 @@ static void test_elf_bad(void)
     Elf64_Ehdr *h = (Elf64_Ehdr *)(void *)b;
     Elf64_Phdr *p = (Elf64_Phdr *)(void *)(b + 64);
     make_elf(good, true);
-#define CASE(text, ...)                                                                                               \
-    memcpy(b, good, sizeof(b));                                                                                       \
-    __VA_ARGS__;                                                                                                      \
+#define CASE(text, ...)                                                                                             \
+    memcpy(b, good, sizeof(b));                                                                                      \
+    __VA_ARGS__;                                                                                                     \
     refuse(b, sizeof(b), text)
     CASE("another machine", h->e_machine = EM_AARCH64);
     CASE("another machine", h->e_ident[EI_DATA] = ELFDATA2MSB);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* PCI core through pci-testdev, the i440FX bridge and the PIIX3. PCI 3.0 chapter 6; 82441FX and 82371SB datasheets. */
+/* PCI core, i440FX bridge, PIIX3, pci-testdev. PCI 3.0 chapter 6; 82441FX and 82371SB datasheets. */
 #include "hw/pci/pci.h"
 
 #include "hw/pci/i440fx.h"
@@ -371,7 +371,7 @@ static Probe *plug_probe(Rig *rig, unsigned slot)
     return probe(dev);
 }
 
-/* Pin A of slot s drives request (s - 1) mod 4; pins on one request are ORed; the command register can cut one off. */
+/* Pin A of slot s drives request (s - 1) mod 4; pins on one request are ORed; a command register can cut one off. */
 static void test_intx(void)
 {
     Rig *rig = rig_new();
