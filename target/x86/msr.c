@@ -120,9 +120,14 @@ static uint64_t *mc_register(X86Cpu *cpu, uint32_t msr)
 
 static bool write_mc(X86Cpu *cpu, uint32_t msr, uint64_t value)
 {
-    /* 15.3.2.1: control is all or nothing here; 15.3.2.2: status is cleared by software, never set. */
+    /*
+     * SDM 15.3.2.1: control is all or nothing here, but for the one bit that kernels leave out on purpose: GART table
+     * walks of AMD's bank 4 (BKDG family 0Fh, MC4_CTL) and bit 0 of Intel's old bank 0.  15.3.2.2: status is cleared by
+     * software, never set.
+     */
+    enum { MC_CTL_OPTIONAL = 1 << 10 | 1 << 0 };
     unsigned column = msr & 3;
-    if ((column == 0 && value != 0 && value != ~0ull) || (column == 1 && value != 0)) {
+    if ((column == 0 && value != 0 && (value | MC_CTL_OPTIONAL) != ~0ull) || (column == 1 && value != 0)) {
         return false;
     }
     *mc_register(cpu, msr) = value;

@@ -164,6 +164,9 @@ static void test_msrs(void)
     assert_raised(g, EXC_GP, guest_raises(g, rdmsr, 0x48, 0), 0); /* SPEC_CTRL is not offered */
     assert_raised(g, EXC_GP, guest_raises(g, wrmsr, MSR_MTRR_PHYSBASE0, 0x100), 0);
     g_assert_cmphex(cpu_read_msr(cpu, MSR_MTRR_CAP), ==, 0x508);
+    /* MC4_CTL (BKDG family 0Fh): kernels turn off the report of GART table walks, bit 10, alone */
+    g_assert_cmpint(guest_raises(g, wrmsr, MSR_MC0_CTL + 4 * 4, ~(1ull << 10)), ==, -1);
+    assert_raised(g, EXC_GP, guest_raises(g, wrmsr, MSR_MC0_CTL + 4 * 4, 1ull << 10), 0);
     cpu_write_msr(cpu, MSR_TSC, 5000);
     g_assert_cmpuint(cpu_read_msr(cpu, MSR_TSC), ==, 5000); /* the clock does not run in tests */
     g_assert_cmpuint(cpu_read_msr(cpu, MSR_TSC_ADJUST), ==, 5000);
