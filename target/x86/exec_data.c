@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Moves and conversions: MOV MOVZX MOVSX LEA CMOVcc SETcc MOVBE XLAT CBW CWD, LAHF SAHF and the flag bits, BOUND,
- * NOP.
+ * NOP, PAUSE.
  * Spec: Intel SDM vol 2, the instructions' pages.
  */
 #include "target/x86/exec_int.h"
+
+#include <sched.h>
+
+#include "softmmu/core/machine.h"
 
 #define DEFINE_MOV(bits, log2)                                                                                       \
     static void mov_r_g##bits(X86Cpu *cpu, const Insn *i)                                                            \
@@ -218,11 +222,23 @@ static void bound(X86Cpu *cpu, const Insn *i)
 }
 EXEC_ONE(bound, bound);
 
-/* NOP, PAUSE, prefetches, hints: no access to a memory operand. */
+/* NOP, prefetches, hints: no access to a memory operand. */
 static void nop(X86Cpu *cpu, const Insn *i)
 {
 }
 EXEC_ONE(nop, nop);
+
+/*
+ * PAUSE says that this processor waits for another one (SDM vol 2 PAUSE).  With more virtual than real processors that
+ * one may well be waiting for this thread's time slice.
+ */
+static void do_pause(X86Cpu *cpu, const Insn *i)
+{
+    if (cpu->machine && cpu->machine->num_cpus > 1) {
+        sched_yield();
+    }
+}
+EXEC_ONE(pause, do_pause);
 
 /* UD0, UD1, UD2, and what the decoder hands out for no instruction at all. */
 void exec_ud_fn(X86Cpu *cpu, const Insn *i)
