@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "accel/interp/interp.h"
+#include "accel/tcg/tcg.h"
 
-static const AccelOps *const all[] = {&interp_accel_ops};
+static const AccelOps *const all[] = {&interp_accel_ops, &tcg_accel_ops};
 
 const AccelOps *const *accel_all(size_t *count)
 {

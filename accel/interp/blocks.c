@@ -9,6 +9,7 @@
 #include "target/x86/cpuid.h"
 #include "target/x86/disas.h"
 #include "target/x86/mem.h"
+#include "tcg/jit.h"
 
 BlockCache *block_cache_new(void)
 {
@@ -21,6 +22,7 @@ BlockCache *block_cache_new(void)
 void block_cache_free(BlockCache *c)
 {
     if (c) {
+        jit_free(c->jit);
         munmap(c->arena, BLOCK_ARENA_SIZE);
         g_free(c);
     }
@@ -30,6 +32,9 @@ static void flush(BlockCache *c)
 {
     memset(c->buckets, 0, sizeof(c->buckets));
     memset(c->jump, 0, sizeof(c->jump));
+    if (c->jit) {
+        jit_flush(c->jit);
+    }
     c->used = 0;
     c->flush = false;
     c->flushes++;
@@ -127,6 +132,7 @@ static Block *build(InterpVcpu *v, const FetchEntry *f, unsigned offset)
     const InsnRow *last = insn_row(&b->insns[b->num - 1]);
     b->linkable = !(last->attr & A_END) || !(last->attr & A_SYS);
     b->next_link = 0;
+    b->code = NULL;
     b->link[0] = b->link[1] = (BlockLink){.tlb_gen = ~0ull};
     c->used += (sizeof(Block) + b->num * sizeof(Insn) + 15) & ~(size_t)15;
     c->decoded += b->num;

@@ -9,10 +9,12 @@
 #include "target/x86/debug.h"
 #include "target/x86/flags.h"
 #include "target/x86/mem.h"
+#include "tcg/jit.h"
 
 typedef struct InterpAccel {
     Accel accel;
     GPtrArray *vcpus; /* InterpVcpu * */
+    size_t jit_code;  /* bytes of translated code a vCPU keeps; 0: interpret */
 } InterpAccel;
 
 /* ---- executing ---- */
@@ -53,6 +55,46 @@ static void run_blocks(InterpVcpu *v, Block *b)
         }
         b = next;
     }
+}
+
+/* Host code of a block for the present address and mode; NULL when code memory is full (a flush is then due). */
+static const uint8_t *block_code(InterpVcpu *v, Block *b)
+{
+    X86Cpu *cpu = v->cpu;
+    uint32_t mode = jit_mode(cpu);
+    if (unlikely(!b->code || b->code_rip != cpu->rip || b->code_mode != mode)) {
+        JitSource source = {.insns = b->insns, .num = b->num, .rip = cpu->rip, .mode = mode, .page_gen = b->page_gen,
+                            .gen = b->gen};
+        b->code = jit_translate(v->cache->jit, &source);
+        b->code_rip = cpu->rip;
+        b->code_mode = mode;
+    }
+    return b->code;
+}
+
+/* Run translated code, connecting blocks as they follow one another, until something has to be looked at. */
+static bool run_translated(InterpVcpu *v)
+{
+    X86Cpu *cpu = v->cpu;
+    uint8_t *jump = NULL;
+    do {
+        uint64_t flushes = v->cache->flushes;
+        Block *b = block_find(v);
+        if (!b) {
+            return false;
+        }
+        const uint8_t *code = block_code(v, b);
+        if (!code) {
+            v->cache->flush = true;
+            return true;
+        }
+        if (jump && v->cache->flushes == flushes) {
+            jit_connect(v->cache->jit, jump, code);
+        }
+        jit_remember(v->cache->jit, cpu->rip, b->code_mode, code);
+        jump = jit_run(v->cache->jit, code);
+    } while (jump);
+    return true;
 }
 
 /* Instructions that enter a handler: their single-step trap depends on the TF they leave (it is mostly cleared). */
@@ -271,6 +313,9 @@ static void run_loop(InterpVcpu *v)
             step(v);
             continue;
         }
+        if (v->cache->jit && jit_mode_ok(cpu) && run_translated(v)) {
+            continue;
+        }
         Block *b = block_find(v);
         if (likely(b)) {
             run_blocks(v, b);
@@ -327,12 +372,26 @@ static void map_changed(void *opaque)
         tlb_flush_all(v->cpu);
         v->cache->flush = true;
         v->cpu->break_block = true;
+        __atomic_store_n(&v->cpu->attention, true, __ATOMIC_SEQ_CST);
     }
 }
 
 static bool interp_probe(GError **error)
 {
     return true;
+}
+
+Accel *interp_new(const AccelOps *ops, struct Machine *m, size_t jit_code, GError **error)
+{
+    if (!insn_table_init(error)) {
+        return NULL;
+    }
+    InterpAccel *a = g_new0(InterpAccel, 1);
+    a->accel = (Accel){.ops = ops, .machine = m};
+    a->vcpus = g_ptr_array_new();
+    a->jit_code = jit_code;
+    space_add_listener(m->memory, map_changed, a);
+    return &a->accel;
 }
 
 static Accel *interp_create(struct Machine *m, const char *opts, GError **error)
@@ -342,22 +401,20 @@ static Accel *interp_create(struct Machine *m, const char *opts, GError **error)
                     opts);
         return NULL;
     }
-    if (!insn_table_init(error)) {
-        return NULL;
-    }
-    InterpAccel *a = g_new0(InterpAccel, 1);
-    a->accel = (Accel){.ops = &interp_accel_ops, .machine = m};
-    a->vcpus = g_ptr_array_new();
-    space_add_listener(m->memory, map_changed, a);
-    return &a->accel;
+    return interp_new(&interp_accel_ops, m, 0, error);
 }
 
-static bool interp_vcpu_create(Accel *accel, struct X86Cpu *cpu, GError **error)
+bool interp_vcpu_create(Accel *accel, struct X86Cpu *cpu, GError **error)
 {
     InterpAccel *a = container_of(accel, InterpAccel, accel);
+    BlockCache *cache = block_cache_new();
+    if (a->jit_code && !(cache->jit = jit_new(cpu, a->jit_code, error))) {
+        block_cache_free(cache);
+        return false;
+    }
     InterpVcpu *v = g_new0(InterpVcpu, 1);
     v->cpu = cpu;
-    v->cache = block_cache_new();
+    v->cache = cache;
     v->gate = (VcpuGate){.lock = accel->machine->lock, .kick_flag = &cpu->attention, .kick = gate_kick};
     v->stop = true;
     g_mutex_init(&v->mutex);
@@ -371,7 +428,7 @@ static bool interp_vcpu_create(Accel *accel, struct X86Cpu *cpu, GError **error)
 }
 
 /* Ask, then wait with the machine lock released: a vCPU may be waiting for it in a device access. */
-static void interp_pause(Accel *accel)
+void interp_pause(Accel *accel)
 {
     InterpAccel *a = container_of(accel, InterpAccel, accel);
     for (guint i = 0; i < a->vcpus->len; i++) {
@@ -394,7 +451,7 @@ static void interp_pause(Accel *accel)
     machine_lock(accel->machine->lock);
 }
 
-static void interp_resume(Accel *accel)
+void interp_resume(Accel *accel)
 {
     InterpAccel *a = container_of(accel, InterpAccel, accel);
     for (guint i = 0; i < a->vcpus->len; i++) {
@@ -408,7 +465,7 @@ static void interp_resume(Accel *accel)
     }
 }
 
-static void interp_destroy(Accel *accel)
+void interp_destroy(Accel *accel)
 {
     InterpAccel *a = container_of(accel, InterpAccel, accel);
     for (guint i = 0; i < a->vcpus->len; i++) {
@@ -432,20 +489,23 @@ static void interp_destroy(Accel *accel)
     g_free(a);
 }
 
-static void interp_kick(Accel *accel, struct X86Cpu *cpu)
+void interp_kick(Accel *accel, struct X86Cpu *cpu)
 {
     __atomic_store_n(&cpu->attention, true, __ATOMIC_SEQ_CST);
     interp_kick_cpu(cpu);
 }
 
-static void interp_info(Accel *accel, GString *out)
+void interp_info(Accel *accel, GString *out)
 {
     InterpAccel *a = container_of(accel, InterpAccel, accel);
-    g_string_append(out, "accelerator: interp\n");
+    g_string_append_printf(out, "accelerator: %s\n", accel->ops->name);
     for (guint i = 0; i < a->vcpus->len; i++) {
         const InterpVcpu *v = g_ptr_array_index(a->vcpus, i);
         g_string_append_printf(out, "cpu %u: %" PRIu64 " instructions decoded, %" PRIu64 " cache flushes, %zu KiB in use\n",
                                i, v->cache->decoded, v->cache->flushes, v->cache->used / 1024);
+        if (v->cache->jit) {
+            g_string_append_printf(out, "cpu %u: %zu KiB of translated code\n", i, jit_code_used(v->cache->jit) / 1024);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The interpreter: one host thread a vCPU runs decoded instructions out of a cache of straight-line blocks, keyed by
+ * The interpreter, and what the translator's engine shares with it: one host thread a vCPU runs decoded instructions out of a cache of straight-line blocks, keyed by
  * physical address, so that a page mapped twice is decoded once.  A block is valid while the generation of its RAM
  * page stands still (softmmu/core/ram.h); there are no lists to unlink.
  */
@@ -12,6 +12,8 @@
 #include "target/x86/insn.h"
 
 extern const AccelOps interp_accel_ops;
+
+struct Jit;
 
 #define BLOCK_MAX_INSNS 32
 #define BLOCK_BUCKETS (1u << 14)
@@ -33,6 +35,9 @@ struct Block {
     uint16_t num;             /* instructions */
     uint16_t bytes;
     uint8_t code_size;
+    const uint8_t *code;      /* translated for code_rip and code_mode, or NULL */
+    gva_t code_rip;
+    uint32_t code_mode;
     bool linkable;            /* ends in a near transfer or by its length: CPL and code size stay */
     uint8_t next_link;        /* which of the two is replaced next */
     BlockLink link[2];
@@ -50,6 +55,7 @@ typedef struct JumpEntry {
 } JumpEntry;
 
 typedef struct BlockCache {
+    struct Jit *jit; /* its code points into the arena: both are flushed together; NULL in the interpreter */
     uint8_t *arena;
     size_t used;
     bool flush; /* the memory map changed: drop everything at the next look-up */
@@ -106,6 +112,15 @@ static inline void block_link(const X86Cpu *cpu, Block *from, Block *to)
 
 BlockCache *block_cache_new(void);
 void block_cache_free(BlockCache *cache);
+
+/* The engine's functions, for AccelOps of engines that share the run loop.  jit_code: bytes of translated code, 0: none. */
+Accel *interp_new(const AccelOps *ops, struct Machine *m, size_t jit_code, GError **error);
+void interp_destroy(Accel *accel);
+bool interp_vcpu_create(Accel *accel, struct X86Cpu *cpu, GError **error);
+void interp_pause(Accel *accel);
+void interp_resume(Accel *accel);
+void interp_kick(Accel *accel, struct X86Cpu *cpu);
+void interp_info(Accel *accel, GString *out);
 
 /*
  * The block at cs:rip, decoding it if need be; NULL when the next instruction must be stepped (it crosses a page, lies in

@@ -117,6 +117,7 @@ typedef enum CcOp {
     CC_SHR = 36,   /* src = value before the last one-bit step: CF = bit 0, OF = top bit of dst ^ next lower bit */
     CC_SAR = 40,   /* src = value before the last one-bit step: CF = bit 0, OF = 0 */
     CC_MUL = 44,   /* CF = OF = (src != 0); SF ZF PF AF from dst as this CPU does, see flags.c */
+    CC_HOST = 48,  /* src bits 15..8 as LAHF leaves them in AH, bit 0 is OF */
 } CcOp;
 
 /* ---- translation look-aside buffer (see mem.h) ---- */
@@ -289,6 +290,7 @@ struct X86Cpu {
     void *ferr_opaque;
     struct Machine *machine;
     void *engine;       /* the accelerator's own part */
+    uint64_t jit_target; /* scratch of translated code */
     void (*kick)(X86Cpu *cpu); /* set by the accelerator; any thread: look at `events` soon */
 
     jmp_buf unwind;     /* where cpu_raise() goes */

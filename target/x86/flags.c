@@ -20,6 +20,8 @@ uint32_t flags_compute(const X86Cpu *cpu)
     switch (cpu->cc_op & ~3u) {
     case CC_FLAGS:
         return (uint32_t)src;
+    case CC_HOST:
+        return (uint32_t)((src >> 8 & (FL_OSZAPC & 0xff)) | (src & 1) << 11);
     case CC_ADD:
         a = dst - src;
         cf = dst < src;
@@ -98,6 +100,8 @@ bool flags_cf(const X86Cpu *cpu)
         return src >> (bits - 1) & 1;
     case CC_MUL:
         return src != 0;
+    case CC_HOST:
+        return src >> 8 & 1;
     default: /* CC_FLAGS, CC_INC, CC_DEC, CC_SHR, CC_SAR keep it in bit 0 */
         return src & 1;
     }
@@ -172,15 +176,15 @@ bool flags_condition(const X86Cpu *cpu, unsigned cc)
 {
     unsigned which = (cc >> 1) & 7, op = cpu->cc_op & ~3u, shift = 64 - (8u << (cpu->cc_op & 3));
     uint64_t d = cpu->cc_dst << shift;
-    bool yes;
+    bool zf_sf_from_dst = op != CC_FLAGS && op < CC_MUL, yes;
 
-    if (which == 2 && op != CC_FLAGS && op != CC_MUL) {
+    if (which == 2 && zf_sf_from_dst) {
         yes = d == 0; /* the most frequent ones first */
     } else if (op == CC_SUB) {
         yes = condition_sub(d, cpu->cc_src << shift, (uint8_t)cpu->cc_dst, which);
     } else if (op == CC_LOGIC) {
         yes = condition_logic(d, (uint8_t)cpu->cc_dst, which);
-    } else if (which == 4 && op != CC_FLAGS && op != CC_MUL) {
+    } else if (which == 4 && zf_sf_from_dst) {
         yes = (int64_t)d < 0;
     } else {
         yes = condition_of(flags_compute(cpu), which);

@@ -71,7 +71,7 @@ Engine *engine_start(const FeatureSet *features)
     put64(e, PDPT, PD | 7);
     map(e, PT_DATA, DATA_BASE, PHYS_DATA, DATA_SIZE / 0x1000, true);
     map(e, PT_STACK, STACK_BASE, PHYS_STACK, STACK_SIZE / 0x1000, true);
-    map(e, PT_CODE, CODE_BASE, PHYS_CODE, CODE_SIZE / 0x1000, true);
+    map(e, PT_CODE, CODE_BASE, PHYS_CODE, CODE_SIZE / 0x1000, false);
     uint8_t *code = e->m->ram->host + PHYS_CODE;
     memset(code, 0xcc, CODE_SIZE);
     e->last_ip = CODE_BASE;
@@ -146,7 +146,7 @@ static void store_fx(const X86Cpu *cpu, FxImage *fx)
     }
 }
 
-static void load_case(Engine *e, const Case *c)
+void engine_load(Engine *e, const Case *c)
 {
     X86Cpu *cpu = e->cpu;
     uint8_t *code = e->m->ram->host + PHYS_CODE;
@@ -174,15 +174,42 @@ static void load_case(Engine *e, const Case *c)
     __atomic_store_n(&cpu->attention, false, __ATOMIC_RELAXED);
 }
 
+uint64_t silicon_hash(const void *data, uint32_t data_size, const void *stack, uint32_t stack_size)
+{
+    uint64_t h[4] = {1, 2, 3, 4};
+    const uint64_t *parts[2] = {data, stack};
+    const uint32_t sizes[2] = {data_size, stack_size};
+    for (unsigned p = 0; p < 2; p++) {
+        for (uint32_t i = 0; i < sizes[p] / 8; i += 4) {
+            for (unsigned k = 0; k < 4; k++) {
+                h[k] = (h[k] ^ parts[p][i + k]) * 0x9e3779b97f4a7c15ull;
+                h[k] ^= h[k] >> 29;
+            }
+        }
+    }
+    return h[0] ^ h[1] * 3 ^ h[2] * 5 ^ h[3] * 7;
+}
+
+X86Cpu *engine_cpu(Engine *e)
+{
+    return e->cpu;
+}
+
 void engine_run(Engine *e, const Case *c, Outcome *out)
 {
     X86Cpu *cpu = e->cpu;
-    load_case(e, c);
+    engine_load(e, c);
     bool done;
     unsigned guard = 0;
     do { /* a repeated string instruction may stop between iterations */
         done = interp_step_one(cpu);
     } while (done && cpu->rip == c->ip && (insn_rows[c->row].attr & A_REP) && ++guard < 1000);
+    engine_outcome(e, done, out);
+}
+
+void engine_outcome(Engine *e, bool done, Outcome *out)
+{
+    const X86Cpu *cpu = e->cpu;
     memset(out, 0, offsetof(Outcome, fx));
     memcpy(out->r, cpu->r, sizeof(out->r));
     out->rip = done ? cpu->rip : cpu->insn_rip;

@@ -25,22 +25,6 @@ typedef struct Tally {
     unsigned reported;
 } Tally;
 
-uint64_t silicon_hash(const void *data, uint32_t data_size, const void *stack, uint32_t stack_size)
-{
-    uint64_t h[4] = {1, 2, 3, 4};
-    const uint64_t *parts[2] = {data, stack};
-    const uint32_t sizes[2] = {data_size, stack_size};
-    for (unsigned p = 0; p < 2; p++) {
-        for (uint32_t i = 0; i < sizes[p] / 8; i += 4) {
-            for (unsigned k = 0; k < 4; k++) {
-                h[k] = (h[k] ^ parts[p][i + k]) * 0x9e3779b97f4a7c15ull;
-                h[k] ^= h[k] >> 29;
-            }
-        }
-    }
-    return h[0] ^ h[1] * 3 ^ h[2] * 5 ^ h[3] * 7;
-}
-
 /* ---- comparing ---- */
 
 static bool same_fx(const FxImage *a, const FxImage *b, GString *why)
@@ -107,7 +91,7 @@ static void normalise_fault(const InsnRow *row, Outcome *native, Outcome *engine
         native->error &= ~(uint32_t)PF_P;
     }
     bool chunks = (row->attr & A_X87) || strncmp(row->name, "fx", 2) == 0 || strncmp(row->name, "maskmov", 7) == 0;
-    if (chunks && native->cr2 - engine->cr2 + 512 < 1024) {
+    if (chunks && (uint32_t)(native->cr2 - engine->cr2) + 512 < 1024) {
         engine->cr2 = native->cr2;
     }
 }
@@ -173,6 +157,22 @@ static bool row_chosen(unsigned row, const Options *o, const FeatureSet *feature
     return row_runs_in_user_mode(r) && !(r->attr & A_NODIFF) &&
            feature_in(features, r->feature) && (o->row < 0 || (unsigned)o->row == row) &&
            (!o->name || strcmp(o->name, r->name) == 0);
+}
+
+/* One case was run and nothing is in flight: where memory differs. */
+static void report_memory(Native *n, Engine *e)
+{
+    static const uint32_t bases[2] = {DATA_BASE, STACK_BASE}, sizes[2] = {DATA_SIZE, STACK_SIZE};
+    for (unsigned area = 0; area < 2; area++) {
+        for (uint32_t at = bases[area]; at < bases[area] + sizes[area]; at += 8) {
+            uint64_t theirs, mine;
+            native_peek(n, at, &theirs, 8);
+            memcpy(&mine, engine_memory(e, at), 8);
+            if (theirs != mine) {
+                printf("  [%08x] %016" PRIx64 " / %016" PRIx64 "\n", at, theirs, mine);
+            }
+        }
+    }
 }
 
 static void compare_batch(Engine *e, const Case *cases, const uint64_t *seeds, const Outcome *native, unsigned count,
@@ -261,6 +261,9 @@ static int run(const Options *o, const FeatureSet *features, Tally *t)
             break;
         }
         compare_batch(e, cases[this], seeds[this], native, counts[this], o, t, &resync);
+        if (o->one && t->differences) {
+            report_memory(n, e);
+        }
         if (resync) {
             /* Memory went apart: what is in flight is thrown away and both start again from the same bytes. */
             if (counts[other]) {

@@ -56,6 +56,7 @@ typedef struct Case {
     uint64_t r[16];
     uint32_t flags;
     uint8_t num_mem;
+    uint32_t mxcsr_mask_at; /* where FXSAVE and XSAVE report MXCSR_MASK, 0: nowhere */
     MemInit mem[3];
     FxImage fx;
 } Case;
@@ -109,5 +110,9 @@ typedef struct Engine Engine;
 Engine *engine_start(const FeatureSet *features);
 void engine_stop(Engine *e);
 void engine_run(Engine *e, const Case *c, Outcome *out);
+/* The parts of engine_run(): the state and memory of a case, and what came of it (done: no exception). */
+void engine_load(Engine *e, const Case *c);
+void engine_outcome(Engine *e, bool done, Outcome *out);
+X86Cpu *engine_cpu(Engine *e);
 void engine_memory_reset(Engine *e, uint64_t seed);
 uint8_t *engine_memory(Engine *e, uint32_t addr);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The translator's engine: the interpreter's run loop, with host code in place of handlers where there is some. */
+#include "accel/tcg/tcg.h"
+
+#include "accel/interp/interp.h"
+
+#define TCG_CODE_SIZE (64 * MIB)
+
+static bool tcg_probe(GError **error)
+{
+#ifdef __x86_64__
+    return true;
+#else
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "the translator has no back end for this host yet");
+    return false;
+#endif
+}
+
+static Accel *tcg_create(struct Machine *m, const char *opts, GError **error)
+{
+    if (opts && *opts) {
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "accelerator tcg takes no options yet, got '%s'",
+                    opts);
+        return NULL;
+    }
+    return interp_new(&tcg_accel_ops, m, TCG_CODE_SIZE, error);
+}
+
+const AccelOps tcg_accel_ops = {
+    .name = "tcg",
+    .desc = "translator to host code",
+    .caps = ACCEL_CAP_SOFT_CPU,
+    .probe = tcg_probe,
+    .create = tcg_create,
+    .destroy = interp_destroy,
+    .vcpu_create = interp_vcpu_create,
+    .pause = interp_pause,
+    .resume = interp_resume,
+    .kick = interp_kick,
+    .info = interp_info,
+};

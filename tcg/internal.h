@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Shared by the translator's own files. */
+#pragma once
+
+#include "target/x86/flags.h"
+#include "tcg/jit.h"
+#include "tcg/x86_64/asm.h"
+
+struct Jit {
+    X86Cpu *cpu;
+    uint8_t *rw, *rx;     /* two mappings of the same memory: written here, run there */
+    size_t size, start;   /* bytes; where blocks begin, after the common routines */
+    uint8_t *next;        /* in rw */
+    /* common routines, addresses in rw (branches are relative, both mappings have the same layout) */
+    const uint8_t *enter, *exit, *exit_jump, *call_insn, *call_insn_flags, *load_flags;
+    JitJump jumps[JIT_JUMPS];
+};
+
+/* Guest state in the host: the guest's registers 0-3, 5-10 are in the host registers of the same numbers. */
+enum { H_GUEST_RSP = H_R11, H_ADDR = H_R12, H_T1 = H_R13, H_T2 = H_R14, H_CPU = H_R15 };
+/* The host register that holds a guest register, or H_NONE when it lives in X86Cpu.r. */
+static inline unsigned host_of(unsigned guest)
+{
+    return guest == RSP ? (unsigned)H_GUEST_RSP : guest <= R10 ? guest : H_NONE;
+}
+#define CPU_MEM(member) op_mem(H_CPU, (int32_t)offsetof(X86Cpu, member))
+static inline HostOp guest_home(unsigned guest)
+{
+    return op_mem(H_CPU, (int32_t)(offsetof(X86Cpu, r) + guest * 8));
+}
+
+/* ---- liveness.c ---- */
+
+/* OSZAPC in two groups, since INC and DEC keep the carry. */
+enum { LIVE_C = 1, LIVE_REST = 2, LIVE_ALL = 3 };
+
+typedef struct InsnFlags {
+    uint8_t reads, kills; /* LIVE_* */
+    bool may_stop;        /* may fault or be done by the interpreter: flags must be right before it */
+} InsnFlags;
+InsnFlags insn_flags(const Insn *i);
+/* live[n]: LIVE_* groups that something after instruction n can see. */
+void flags_liveness(const Insn *insns, unsigned num, uint8_t *live);
+
+/* ---- runtime.c ---- */
+
+void runtime_emit(Jit *jit);
+
+/* ---- one block being translated ---- */
+
+/* How OSZAPC could be had again, from registers that still hold what made them. */
+typedef enum DescKind { DESC_NONE, DESC_ADD, DESC_SUB, DESC_CMP, DESC_LOGIC, DESC_TEST } DescKind;
+typedef struct FlagDesc {
+    DescKind kind;
+    uint8_t log2;   /* size */
+    uint8_t a;      /* guest register: the result (ADD SUB LOGIC) or the first operand (CMP TEST) */
+    uint8_t b;      /* guest register of the second operand, or H_NONE for imm */
+    int32_t imm;
+} FlagDesc;
+typedef enum FlagPlace {
+    FLAGS_IN_CPU,  /* cc_op, cc_dst, cc_src are right */
+    FLAGS_IN_HOST, /* the host's flags; perhaps a desc too */
+    FLAGS_IN_DESC, /* only the desc tells */
+    FLAGS_DEAD,
+} FlagPlace;
+
+typedef struct Stub {
+    unsigned n;        /* instruction to be done by the interpreter */
+    uint8_t *from[2];  /* jumps to here */
+    uint8_t *back;     /* where the fast path goes on */
+    FlagPlace place;
+    FlagDesc desc;
+    bool wants_flags;  /* the host's flags are expected at `back` */
+} Stub;
+
+typedef struct Exit {
+    uint8_t *from;
+    gva_t rip;
+} Exit;
+
+#define MAX_INSNS 32
+typedef struct Tr {
+    Jit *jit;
+    Asm a;
+    const JitSource *src;
+    gva_t rip[MAX_INSNS + 1]; /* of each instruction, and of what follows */
+    uint8_t live[MAX_INSNS];
+    unsigned n;               /* instruction being translated */
+    FlagPlace place;
+    FlagDesc desc;
+    Stub stubs[MAX_INSNS * 2];
+    unsigned num_stubs;
+    Exit exits[4];
+    unsigned num_exits;
+    bool ended;               /* the block's way out has been emitted */
+} Tr;
+
+/* ---- flags.c ---- */
+
+/* Host flags are about to be overwritten by something that is not a guest instruction. */
+void tr_flags_clobber(Tr *t);
+/* Bring OSZAPC into the host's flags. */
+void tr_flags_load(Tr *t);
+/* Make cc_* right, whatever the state; host flags stay as they are. */
+void tr_flags_store(Tr *t, const FlagDesc *desc, FlagPlace place);
+void tr_flags_to_cpu(Tr *t);
+/* A guest register is about to change: what depended on it is saved if anybody wants it. */
+void tr_reg_changes(Tr *t, unsigned guest);
+/* The instruction has set the host's flags. */
+void tr_flags_set(Tr *t, FlagDesc desc);
+
+/* ---- operands.c ---- */
+
+/* The host register with a guest register's value; `scratch` is loaded when it lives in memory. */
+unsigned tr_use(Tr *t, unsigned guest, unsigned scratch);
+/* After writing host register h with guest's new value. */
+void tr_commit(Tr *t, unsigned guest, unsigned h);
+/* Linear address of the memory operand into H_ADDR; false when only the interpreter can (non-flat forms). */
+bool tr_address(Tr *t, const Insn *i);
+/* TLB check of H_ADDR for `size` bytes; gives the host operand, with a stub for the rest. */
+HostOp tr_memory(Tr *t, unsigned size, bool write, bool wants_flags);
+Stub *tr_stub(Tr *t);
+
+/* ---- translate.c ---- */
+/* Instruction n by its interpreter handler. */
+void tr_call_insn(Tr *t);
+void tr_exit_to(Tr *t, gva_t rip);          /* direct */
+void tr_exit_indirect(Tr *t);               /* to the address in H_ADDR */
+void tr_exit_if(Tr *t, unsigned cc, gva_t taken, gva_t other);
+
+/* ---- emit_int.c: true when it translated instruction i ---- */
+bool emit_insn(Tr *t, const Insn *i);

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The encoder. */
+#include "tcg/x86_64/asm.h"
+
+#include <string.h>
+
+void asm_le(Asm *a, uint64_t v, unsigned bytes)
+{
+    for (unsigned i = 0; i < bytes; i++) {
+        asm_byte(a, (uint8_t)(v >> (8 * i)));
+    }
+}
+
+static void put_modrm(Asm *a, unsigned reg, HostOp rm)
+{
+    unsigned r = (reg & 7) << 3;
+    if (!rm.mem) {
+        asm_byte(a, (uint8_t)(0xc0 | r | (rm.reg & 7)));
+        return;
+    }
+    bool sib = rm.index != H_NONE || (rm.base & 7) == H_RSP;
+    /* RBP and R13 as bases have no form without displacement. */
+    unsigned mod = rm.disp == 0 && (rm.base & 7) != H_RBP ? 0 : rm.disp == (int8_t)rm.disp ? 1 : 2;
+    asm_byte(a, (uint8_t)(mod << 6 | r | (sib ? 4u : rm.base & 7u)));
+    if (sib) {
+        unsigned index = rm.index == H_NONE ? 4u : rm.index & 7u;
+        asm_byte(a, (uint8_t)((unsigned)rm.scale << 6 | index << 3 | (rm.base & 7)));
+    }
+    if (mod == 1) {
+        asm_le(a, (uint8_t)rm.disp, 1);
+    } else if (mod == 2) {
+        asm_le(a, (uint32_t)rm.disp, 4);
+    }
+}
+
+void asm_op(Asm *a, unsigned flags, unsigned map, uint8_t opcode, unsigned reg, HostOp rm)
+{
+    unsigned rex = (flags & ENC_W ? 8u : 0u) | (reg & 8 ? 4u : 0u);
+    bool force = (flags & ENC_BYTE_REG) && reg >= 4;
+    if (rm.mem) {
+        rex |= (rm.index != H_NONE && (rm.index & 8) ? 2u : 0u) | (rm.base & 8 ? 1u : 0u);
+    } else {
+        rex |= rm.reg & 8 ? 1u : 0u;
+        force |= (flags & ENC_BYTE_RM) && rm.reg >= 4;
+    }
+    if (flags & ENC_LOCK) {
+        asm_byte(a, 0xf0);
+    }
+    if (flags & ENC_66) {
+        asm_byte(a, 0x66);
+    }
+    if (flags & ENC_F3) {
+        asm_byte(a, 0xf3);
+    } else if (flags & ENC_F2) {
+        asm_byte(a, 0xf2);
+    }
+    if (rex || force) {
+        asm_byte(a, (uint8_t)(0x40 | rex));
+    }
+    if (map != ENC_1) {
+        asm_byte(a, 0x0f);
+    }
+    if (map == ENC_0F38 || map == ENC_0F3A) {
+        asm_byte(a, map == ENC_0F38 ? 0x38 : 0x3a);
+    }
+    asm_byte(a, opcode);
+    put_modrm(a, reg, rm);
+}
+
+void asm_mov_imm(Asm *a, unsigned dst, uint64_t v)
+{
+    if (v == (uint32_t)v) {
+        if (dst & 8) {
+            asm_byte(a, 0x41);
+        }
+        asm_byte(a, (uint8_t)(0xb8 | (dst & 7)));
+        asm_le(a, v, 4);
+    } else if ((uint64_t)(int64_t)(int32_t)v == v) {
+        asm_op(a, ENC_W, ENC_1, 0xc7, 0, op_reg(dst));
+        asm_le(a, v, 4);
+    } else {
+        asm_byte(a, (uint8_t)(0x48 | (dst >> 3)));
+        asm_byte(a, (uint8_t)(0xb8 | (dst & 7)));
+        asm_le(a, v, 8);
+    }
+}
+
+void asm_store_imm32(Asm *a, HostOp m, int32_t v)
+{
+    asm_op(a, ENC_W, ENC_1, 0xc7, 0, m);
+    asm_le(a, (uint32_t)v, 4);
+}
+
+void asm_store_imm8(Asm *a, HostOp m, uint8_t v)
+{
+    asm_op(a, 0, ENC_1, 0xc6, 0, m);
+    asm_byte(a, v);
+}
+
+static uint8_t *hole(Asm *a)
+{
+    uint8_t *place = a->p;
+    asm_le(a, 0, 4);
+    return place;
+}
+
+uint8_t *asm_jcc(Asm *a, unsigned cc)
+{
+    asm_byte(a, 0x0f);
+    asm_byte(a, (uint8_t)(0x80 | cc));
+    return hole(a);
+}
+
+uint8_t *asm_jmp(Asm *a)
+{
+    asm_byte(a, 0xe9);
+    return hole(a);
+}
+
+void asm_patch(uint8_t *place, const uint8_t *target)
+{
+    int32_t d = (int32_t)(target - (place + 4));
+    memcpy(place, &d, 4);
+}
+
+void asm_jmp_to(Asm *a, const uint8_t *target)
+{
+    uint8_t *place = asm_jmp(a);
+    if (!a->full) {
+        asm_patch(place, target);
+    }
+}
+
+void asm_call_to(Asm *a, const uint8_t *target)
+{
+    asm_byte(a, 0xe8);
+    uint8_t *place = hole(a);
+    if (!a->full) {
+        asm_patch(place, target);
+    }
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Writing x86-64 machine code: one encoder for every legacy-encoded instruction, and names for the few that the
+ * translator uses itself.
+ * Spec: Intel SDM vol 2 chapter 2 (instruction format).
+ */
+#pragma once
+
+#include "util/base.h"
+
+enum { H_RAX, H_RCX, H_RDX, H_RBX, H_RSP, H_RBP, H_RSI, H_RDI, H_R8, H_R9, H_R10, H_R11, H_R12, H_R13, H_R14, H_R15 };
+#define H_NONE 0xff
+
+/* Where code goes.  Nothing is written past `end`; `full` tells. */
+typedef struct Asm {
+    uint8_t *p, *end;
+    bool full;
+} Asm;
+
+/* The E operand: a register, or [base + (index << scale) + disp]. */
+typedef struct HostOp {
+    bool mem;
+    uint8_t reg; /* register form */
+    uint8_t base, index, scale;
+    int32_t disp;
+} HostOp;
+
+static inline HostOp op_reg(unsigned reg)
+{
+    return (HostOp){.reg = (uint8_t)reg};
+}
+static inline HostOp op_mem(unsigned base, int32_t disp)
+{
+    return (HostOp){.mem = true, .base = (uint8_t)base, .index = H_NONE, .disp = disp};
+}
+static inline HostOp op_sib(unsigned base, unsigned index, unsigned scale, int32_t disp)
+{
+    return (HostOp){.mem = true, .base = (uint8_t)base, .index = (uint8_t)index, .scale = (uint8_t)scale,
+                    .disp = disp};
+}
+
+static inline void asm_byte(Asm *a, uint8_t v)
+{
+    if (a->p < a->end) {
+        *a->p++ = v;
+    } else {
+        a->full = true;
+    }
+}
+void asm_le(Asm *a, uint64_t v, unsigned bytes);
+
+/* Encoding maps, as in SDM appendix A. */
+enum { ENC_1, ENC_0F, ENC_0F38, ENC_0F3A };
+enum {
+    ENC_66 = 1 << 0, ENC_F3 = 1 << 1, ENC_F2 = 1 << 2, ENC_W = 1 << 3,
+    ENC_BYTE_REG = 1 << 4, /* reg is a byte register: SIL DIL BPL SPL need a REX prefix */
+    ENC_BYTE_RM = 1 << 5,
+    ENC_LOCK = 1 << 6,
+};
+/* prefixes, REX, opcode in its map, ModRM, SIB, displacement.  Immediates follow by asm_le(). */
+void asm_op(Asm *a, unsigned flags, unsigned map, uint8_t opcode, unsigned reg, HostOp rm);
+
+static inline void asm_mov_rr(Asm *a, unsigned dst, unsigned src)
+{
+    asm_op(a, ENC_W, ENC_1, 0x8b, dst, op_reg(src));
+}
+static inline void asm_load64(Asm *a, unsigned dst, HostOp m)
+{
+    asm_op(a, ENC_W, ENC_1, 0x8b, dst, m);
+}
+static inline void asm_store64(Asm *a, HostOp m, unsigned src)
+{
+    asm_op(a, ENC_W, ENC_1, 0x89, src, m);
+}
+static inline void asm_lea64(Asm *a, unsigned dst, HostOp m)
+{
+    asm_op(a, ENC_W, ENC_1, 0x8d, dst, m);
+}
+/* The shortest form that gives the 64-bit value; flags are left alone. */
+void asm_mov_imm(Asm *a, unsigned dst, uint64_t v);
+/* [m] = sign-extended 32-bit immediate, 64 bits wide. */
+void asm_store_imm32(Asm *a, HostOp m, int32_t v);
+void asm_store_imm8(Asm *a, HostOp m, uint8_t v);
+
+/* Jumps with a 32-bit displacement to be filled in: the place of the displacement. */
+uint8_t *asm_jcc(Asm *a, unsigned cc);
+uint8_t *asm_jmp(Asm *a);
+/* Fill in a displacement so that the jump goes to target (both in the same mapping). */
+void asm_patch(uint8_t *place, const uint8_t *target);
+void asm_jmp_to(Asm *a, const uint8_t *target);
+void asm_call_to(Asm *a, const uint8_t *target);

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Random blocks of instructions, interpreted and translated: registers, flags, memory and faults must agree.
+ * Blocks are made from the same generator as the comparison with silicon.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "accel/interp/step.h"
+#include "target/x86/flags.h"
+#include "target/x86/mem.h"
+#include "tcg/jit.h"
+#include "tests/cpu/silicon.h"
+
+enum { MAX_BLOCK = 8 };
+
+typedef struct Seq {
+    Case first;            /* state, and the first instruction's memory */
+    MemInit mem[MAX_BLOCK * 3];
+    unsigned num_mem;
+    unsigned rows[MAX_BLOCK];
+    unsigned num;
+    uint8_t bytes[MAX_BLOCK * 15];
+    unsigned len;
+    uint32_t undef, ever_undef; /* flags nobody defines after the block; after some instruction of it */
+} Seq;
+
+static unsigned *choices;
+static unsigned num_choices;
+
+/* Rows worth mixing: integer instructions of 64-bit code that neither trap by nature nor depend on time. */
+static void choose_rows(const char *name, const FeatureSet *features)
+{
+    choices = g_new0(unsigned, insn_num_rows);
+    for (unsigned r = 0; r < insn_num_rows; r++) {
+        const InsnRow *row = &insn_rows[r];
+        if (row_runs_in_user_mode(row) && row->map < MAP_VEX_0F && (row->modes & MODE_64) && !(row->attr & A_NODIFF) &&
+            !(row->attr & (A_X87 | A_MMX | A_SSE | A_REP)) && feature_in(features, row->feature) &&
+            (!name || strcmp(name, row->name) == 0) && strncmp(row->name, "popf", 4) != 0 &&
+            strncmp(row->name, "fx", 2) != 0 && strncmp(row->name, "x", 1) * strncmp(row->name, "xs", 2) != 0) {
+            choices[num_choices++] = r;
+        }
+    }
+}
+
+/* A memory operand later in a block must not depend on registers that the block has changed. */
+static bool independent(const Insn *i)
+{
+    if (!(i->flags & INSN_MEM)) {
+        return true;
+    }
+    return i->index == REG_ZERO && (i->base == REG_IP || i->base == REG_ZERO);
+}
+
+static void move_rip_relative(Seq *s, const Case *c, const Insn *i, uint8_t *bytes)
+{
+    if (!(i->flags & INSN_MEM) || i->base != REG_IP) {
+        return;
+    }
+    int32_t disp = (int32_t)i->disp;
+    for (unsigned at = 2; at + 4 <= c->len; at++) {
+        if (memcmp(bytes + at, &disp, 4) == 0) {
+            int32_t moved = disp + (int32_t)(c->ip - (s->first.ip + s->len));
+            memcpy(bytes + at, &moved, 4);
+            return;
+        }
+    }
+}
+
+static bool add_insn(Seq *s, Rng *rng, const FeatureSet *features)
+{
+    Case c;
+    Insn i;
+    unsigned row = choices[rng_next(rng) % num_choices];
+    if (!case_generate(&c, row, rng) || c.code_size != 2 ||
+        insn_decode(&i, c.bytes, c.len, 2, features) != DECODE_OK || insn_row(&i) != &insn_rows[row]) {
+        return false;
+    }
+    if (s->num == 0) {
+        s->first = c;
+        s->first.ip = CODE_BASE + 0x400;
+    } else if (!independent(&i)) {
+        return false;
+    }
+    if (insn_rows[row].flags_read & s->undef) {
+        return false;
+    }
+    move_rip_relative(s, &c, &i, c.bytes);
+    memcpy(s->bytes + s->len, c.bytes, c.len);
+    s->len += c.len;
+    s->rows[s->num++] = row;
+    for (unsigned m = 0; m < c.num_mem; m++) {
+        s->mem[s->num_mem++] = c.mem[m];
+    }
+    s->ever_undef |= insn_rows[row].flags_undef;
+    s->undef = (s->undef & ~insn_rows[row].flags_written) | insn_rows[row].flags_undef;
+    return true;
+}
+
+static void make_block(Seq *s, Rng *rng, const FeatureSet *features, unsigned most)
+{
+    memset(s, 0, sizeof(*s));
+    unsigned want = 1 + (unsigned)(rng_next(rng) % most);
+    for (unsigned tries = 0; s->num < want && tries < 200; tries++) {
+        if (add_insn(s, rng, features) && (insn_rows[s->rows[s->num - 1]].attr & A_END)) {
+            return;
+        }
+    }
+}
+
+static void load(Engine *e, const Seq *s)
+{
+    engine_load(e, &s->first);
+    for (unsigned m = 0; m < s->num_mem; m++) {
+        memcpy(engine_memory(e, s->mem[m].addr), s->mem[m].bytes, s->mem[m].len);
+    }
+    memcpy(engine_memory(e, s->first.ip), s->bytes, s->len);
+}
+
+static void interpret(Engine *e, const Seq *s, Outcome *out)
+{
+    X86Cpu *cpu = engine_cpu(e);
+    load(e, s);
+    bool done = true;
+    gva_t end = s->first.ip + s->len;
+    for (unsigned n = 0; done && n < s->num; n++) {
+        gva_t before = cpu->rip;
+        done = interp_step_one(cpu);
+        if (done && (cpu->rip <= before || cpu->rip > end)) {
+            break;
+        }
+    }
+    engine_outcome(e, done, out);
+}
+
+static bool run(X86Cpu *cpu, Jit *jit, const uint8_t *code)
+{
+    if (_setjmp(cpu->unwind) != 0) {
+        cpu->rip = cpu->insn_rip;
+        return false;
+    }
+    jit_run(jit, code);
+    return true;
+}
+
+static void translate(Engine *e, Jit *jit, const Seq *s, const FeatureSet *features, Outcome *out)
+{
+    static const uint32_t gen;
+    static Insn insns[MAX_BLOCK];
+    X86Cpu *cpu = engine_cpu(e);
+    load(e, s);
+    unsigned at = 0;
+    for (unsigned n = 0; n < s->num; n++) {
+        insn_decode(&insns[n], s->bytes + at, s->len - at, 2, features);
+        at += insns[n].len;
+    }
+    JitSource source = {.insns = insns, .num = s->num, .rip = s->first.ip, .mode = jit_mode(cpu), .page_gen = &gen};
+    jit_flush(jit);
+    bool done = run(cpu, jit, jit_translate(jit, &source));
+    engine_outcome(e, done, out);
+}
+
+static bool same(const Seq *s, const Outcome *a, const Outcome *b, GString *why)
+{
+    bool same = true;
+    if (a->vector != b->vector || a->error != b->error || a->cr2 != b->cr2 || a->rip != b->rip) {
+        g_string_append_printf(why, "  vector %d/%d error %x/%x cr2 %" PRIx64 "/%" PRIx64 " rip %" PRIx64 "/%" PRIx64 "\n",
+                               a->vector, b->vector, a->error, b->error, a->cr2, b->cr2, a->rip, b->rip);
+        same = false;
+    }
+    for (unsigned i = 0; i < 16; i++) {
+        if (a->r[i] != b->r[i]) {
+            g_string_append_printf(why, "  r%u %016" PRIx64 " / %016" PRIx64 "\n", i, a->r[i], b->r[i]);
+            same = false;
+        }
+    }
+    uint32_t mask = (FL_OSZAPC | FL_DF) & ~(a->vector == -1 ? s->undef : s->ever_undef);
+    if ((a->flags ^ b->flags) & mask) {
+        g_string_append_printf(why, "  flags %03x / %03x\n", a->flags & 0xfff, b->flags & 0xfff);
+        same = false;
+    }
+    if (a->mem_hash != b->mem_hash) {
+        g_string_append(why, "  memory differs\n");
+        same = false;
+    }
+    return same;
+}
+
+static void report(const Seq *s, uint64_t seed, const char *why)
+{
+    printf("DIFFERENCE (interpreted / translated) block seed %#" PRIx64 ":", seed);
+    for (unsigned n = 0; n < s->num; n++) {
+        printf(" %s %s;", insn_rows[s->rows[n]].name, insn_rows[s->rows[n]].operands);
+    }
+    printf("\n  ");
+    for (unsigned i = 0; i < s->len; i++) {
+        printf("%02x ", s->bytes[i]);
+    }
+    printf("\n%s", why);
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t count = 100000, seed = (uint64_t)time(NULL), one = 0, differences = 0;
+    unsigned most = MAX_BLOCK;
+    const char *name = NULL;
+    for (int i = 1; i + 1 < argc; i += 2) {
+        if (!strcmp(argv[i], "--count")) {
+            count = strtoull(argv[i + 1], NULL, 0);
+        } else if (!strcmp(argv[i], "--seed")) {
+            seed = strtoull(argv[i + 1], NULL, 0);
+        } else if (!strcmp(argv[i], "--block")) {
+            one = strtoull(argv[i + 1], NULL, 0);
+            count = 1;
+        } else if (!strcmp(argv[i], "--name")) {
+            name = argv[i + 1];
+        } else if (!strcmp(argv[i], "--most")) {
+            most = MIN((unsigned)strtoul(argv[i + 1], NULL, 0), MAX_BLOCK);
+        } else {
+            fprintf(stderr, "usage: blocks [--count N] [--seed N] [--block SEED] [--name MNEMONIC] [--most N]\n");
+            return 2;
+        }
+    }
+    GError *error = NULL;
+    FeatureSet features;
+    if (!insn_table_init(&error)) {
+        fprintf(stderr, "blocks: %s\n", error->message);
+        return 2;
+    }
+    native_features(&features);
+    choose_rows(name, &features);
+    Engine *a = engine_start(&features), *b = engine_start(&features);
+    Jit *jit = jit_new(engine_cpu(b), 1 << 20, &error);
+    if (!jit || num_choices == 0) {
+        fprintf(stderr, "blocks: %s\n", jit ? "no row is chosen" : error->message);
+        return 2;
+    }
+    engine_memory_reset(a, seed);
+    engine_memory_reset(b, seed);
+    printf("seed %" PRIu64 ", %u rows\n", seed, num_choices);
+    Rng seeds;
+    rng_seed(&seeds, seed);
+    for (uint64_t n = 0; n < count && differences < 12; n++) {
+        uint64_t own = one ? one : rng_next(&seeds);
+        Rng rng;
+        Seq s;
+        Outcome want, got;
+        rng_seed(&rng, own);
+        make_block(&s, &rng, &features, most);
+        interpret(a, &s, &want);
+        translate(b, jit, &s, &features, &got);
+        g_autoptr(GString) why = g_string_new(NULL);
+        if (!same(&s, &want, &got, why)) {
+            report(&s, own, why->str);
+            differences++;
+            engine_memory_reset(a, ++seed);
+            engine_memory_reset(b, seed);
+        }
+    }
+    printf("%" PRIu64 " differences\n", differences);
+    jit_free(jit);
+    engine_stop(b);
+    engine_stop(a);
+    g_free(choices);
+    return differences != 0;
+}
