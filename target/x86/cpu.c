@@ -89,7 +89,7 @@ void cpu_reset(X86Cpu *cpu)
     cpu->cr0 = CR0_ET | CR0_NW | CR0_CD;
     cpu->xcr0 = 1;
     cpu->xss = 0;
-    cpu->pkru = 0;
+    cpu->pkru = cpu->pkrs = 0;
     memset(&cpu->fpu, 0, sizeof(cpu->fpu));
     cpu->fpu.cw = 0x40;
     cpu->fpu.empty = 0;

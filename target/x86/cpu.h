@@ -35,7 +35,7 @@ enum {
     CR4_VME = 1 << 0, CR4_PVI = 1 << 1, CR4_TSD = 1 << 2, CR4_DE = 1 << 3, CR4_PSE = 1 << 4, CR4_PAE = 1 << 5,
     CR4_MCE = 1 << 6, CR4_PGE = 1 << 7, CR4_PCE = 1 << 8, CR4_OSFXSR = 1 << 9, CR4_OSXMMEXCPT = 1 << 10,
     CR4_UMIP = 1 << 11, CR4_LA57 = 1 << 12, CR4_FSGSBASE = 1 << 16, CR4_PCIDE = 1 << 17, CR4_OSXSAVE = 1 << 18,
-    CR4_SMEP = 1 << 20, CR4_SMAP = 1 << 21, CR4_PKE = 1 << 22,
+    CR4_SMEP = 1 << 20, CR4_SMAP = 1 << 21, CR4_PKE = 1 << 22, CR4_PKS = 1 << 24,
 };
 enum { EFER_SCE = 1 << 0, EFER_LME = 1 << 8, EFER_LMA = 1 << 10, EFER_NXE = 1 << 11, EFER_SVME = 1 << 12,
        EFER_FFXSR = 1 << 14 };
@@ -250,7 +250,7 @@ struct X86Cpu {
     uint64_t efer, xcr0, xss;
     uint64_t pdpte[4];  /* PAE paging, loaded with CR3 */
     uint64_t a20_mask;  /* ANDed with every physical address */
-    uint32_t pkru;
+    uint32_t pkru, pkrs; /* rights of protection keys: user and supervisor pages */
 
     X87 fpu;
     uint32_t mxcsr;
@@ -358,6 +358,8 @@ void cpu_write_cr0(X86Cpu *cpu, uint64_t value); /* checks and #GP included */
 void cpu_write_cr3(X86Cpu *cpu, uint64_t value);
 void cpu_write_cr4(X86Cpu *cpu, uint64_t value);
 void cpu_write_efer(X86Cpu *cpu, uint64_t value);
+void cpu_set_pkru(X86Cpu *cpu, uint32_t value);
+void cpu_set_pkrs(X86Cpu *cpu, uint32_t value);
 uint64_t cpu_read_msr(X86Cpu *cpu, uint32_t msr);  /* #GP if there is none */
 void cpu_write_msr(X86Cpu *cpu, uint32_t msr, uint64_t value);
 uint64_t cpu_read_tsc(X86Cpu *cpu);

@@ -45,7 +45,7 @@ static const char *const absent_names[] = {
     "kvm-poll-control", "kvm-pv-eoi", "kvm-pv-ipi", "kvm-pv-sched-yield", "kvm-pv-tlb-flush", "kvm-pv-unhalt",
     "kvm-steal-time", "lbrv", "lwp", "mca-overflow-recov", "md-clear", "mds-no", "misalignsse", "movdir64b", "movdiri",
     "mp", "mpx", "no-nested-data-bp", "nodeid-msr", "npt", "nrip-save", "null-sel-clr-base", "osvw", "pause-filter",
-    "pbe", "pcommit", "pdcm", "perfctr-core", "perfctr-nb", "pfthreshold", "phe", "phe-en", "pks", "pmm", "pmm-en",
+    "pbe", "pcommit", "pdcm", "perfctr-core", "perfctr-nb", "pfthreshold", "phe", "phe-en", "pmm", "pmm-en",
     "pn", "pschange-mc-no", "rdctl-no", "rsba", "rtm", "sbdr-ssdp-no", "serialize", "sgx", "sgxlc", "skinit",
     "skip-l1dfl-vmentry", "smx", "spec-ctrl", "split-lock-detect", "ssb-no", "ssbd", "stibp", "succor", "svm-lock",
     "svme-addr-chk", "taa-no", "tbm", "tce", "tm", "tm2", "topoext", "tsc-adjust", "tsc-scale", "tsx-ctrl",
@@ -61,7 +61,7 @@ static const Feature implemented[] = {
     FEAT_X2APIC, FEAT_MOVBE, FEAT_POPCNT, FEAT_TSC_DEADLINE, FEAT_AES, FEAT_XSAVE, FEAT_RDRAND, FEAT_HYPERVISOR,
     FEAT_FSGSBASE, FEAT_SMEP, FEAT_ERMS, FEAT_INVPCID, FEAT_RDSEED, FEAT_SMAP, FEAT_UMIP, FEAT_RDPID, FEAT_FSRM,
     FEAT_XSAVEOPT, FEAT_XGETBV1, FEAT_SYSCALL, FEAT_NX, FEAT_PDPE1GB, FEAT_RDTSCP, FEAT_LM, FEAT_LAHF_LM, FEAT_INVTSC,
-    FEAT_HT, FEAT_ABM, FEAT_CLFLUSHOPT, FEAT_CLWB, FEAT_3DNOWPREFETCH, FEAT_XSAVEC,
+    FEAT_HT, FEAT_ABM, FEAT_CLFLUSHOPT, FEAT_CLWB, FEAT_3DNOWPREFETCH, FEAT_XSAVEC, FEAT_PKU, FEAT_PKS,
 };
 
 /* ---- models ---- */
@@ -440,6 +440,7 @@ static void drop_orphans(FeatureSet *set)
         Feature need, orphan;
     } rules[] = {
         {FEAT_XSAVE, FEAT_XSAVEOPT}, {FEAT_XSAVE, FEAT_XSAVEC}, {FEAT_XSAVE, FEAT_XGETBV1},
+        {FEAT_XSAVE, FEAT_PKU}, {FEAT_LM, FEAT_PKU}, {FEAT_LM, FEAT_PKS},
         {FEAT_FXSR, FEAT_SSE}, {FEAT_FXSR, FEAT_XSAVE}, {FEAT_SSE, FEAT_SSE2}, {FEAT_SSE2, FEAT_SSE3},
         {FEAT_SSE2, FEAT_AES}, {FEAT_SSE2, FEAT_PCLMUL}, {FEAT_SSE3, FEAT_SSSE3}, {FEAT_SSSE3, FEAT_SSE41},
         {FEAT_SSE41, FEAT_SSE42}, {FEAT_LM, FEAT_PCID}, {FEAT_PAE, FEAT_LM}, {FEAT_LM, FEAT_LAHF_LM},

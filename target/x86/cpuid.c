@@ -154,29 +154,44 @@ static void leaf_b(const X86Cpu *cpu, uint32_t index, uint32_t out[4])
 
 /* ---- leaf 0xd: extended state ---- */
 
+enum {
+    XSTATE_AVX = 1 << 2, XSTATE_PKRU = 1 << 9, AVX = 2, PKRU = 9, /* components */
+    LEGACY_SIZE = 576, AVX_SIZE = 256, PKRU_SIZE = 8, OFF_PKRU = LEGACY_SIZE + AVX_SIZE,
+};
+
+/* Of the standard form. */
+static uint32_t xsave_size(uint64_t components)
+{
+    return components & XSTATE_PKRU ? OFF_PKRU + PKRU_SIZE : components & XSTATE_AVX ? OFF_PKRU : LEGACY_SIZE;
+}
+
 static void leaf_d(const X86Cpu *cpu, uint32_t index, uint32_t out[4])
 {
-    enum { XSTATE_AVX = 1 << 2, AREA_LEGACY = 576, AREA_AVX = 832, AVX_SIZE = 256 };
     if (!has(cpu, FEAT_XSAVE)) {
         return;
     }
-    bool avx = has(cpu, FEAT_AVX);
-    uint32_t enabled = cpu->xcr0 & XSTATE_AVX ? AREA_AVX : AREA_LEGACY;
+    uint64_t known = 3 | (has(cpu, FEAT_AVX) ? XSTATE_AVX : 0) | (has(cpu, FEAT_PKU) ? XSTATE_PKRU : 0);
     if (index == 0) {
-        out[EAX] = 3 | (avx ? XSTATE_AVX : 0);
-        out[EBX] = enabled;
-        out[ECX] = avx ? AREA_AVX : AREA_LEGACY;
+        out[EAX] = (uint32_t)known;
+        out[EBX] = xsave_size(cpu->xcr0);
+        out[ECX] = xsave_size(known);
     } else if (index == 1) {
         out[EAX] = cpu->features.w[CPUID_D1_EAX];
-        out[EBX] = has(cpu, FEAT_XSAVEC) || has(cpu, FEAT_XSAVES) ? enabled : 0;
-    } else if (index == 2 && avx) {
+        if (has(cpu, FEAT_XSAVEC) || has(cpu, FEAT_XSAVES)) {
+            out[EBX] = LEGACY_SIZE + (cpu->xcr0 & XSTATE_AVX ? AVX_SIZE : 0) + (cpu->xcr0 & XSTATE_PKRU ? PKRU_SIZE : 0);
+        }
+    } else if (index == AVX && (known & XSTATE_AVX)) {
         out[EAX] = AVX_SIZE;
-        out[EBX] = AREA_LEGACY;
+        out[EBX] = LEGACY_SIZE;
+    } else if (index == PKRU && (known & XSTATE_PKRU)) {
+        out[EAX] = PKRU_SIZE;
+        out[EBX] = OFF_PKRU;
     }
 }
 
 static void basic_leaf(const X86Cpu *cpu, uint32_t leaf, uint32_t index, uint32_t out[4])
 {
+    enum { OSPKE = 1 << 4 };
     switch (leaf) {
     case 0x0:
         out[EAX] = cpu->model->level;
@@ -204,7 +219,7 @@ static void basic_leaf(const X86Cpu *cpu, uint32_t leaf, uint32_t index, uint32_
     case 0x7:
         if (index == 0) {
             out[EBX] = cpu->features.w[CPUID_7_EBX];
-            out[ECX] = cpu->features.w[CPUID_7_ECX];
+            out[ECX] = cpu->features.w[CPUID_7_ECX] | (cpu->cr4 & CR4_PKE ? OSPKE : 0);
             out[EDX] = cpu->features.w[CPUID_7_EDX];
         }
         break;

@@ -112,6 +112,7 @@ static uint64_t cr4_known(const X86Cpu *cpu)
         {FEAT_PSE, CR4_PSE},         {FEAT_PAE, CR4_PAE},           {FEAT_MCE, CR4_MCE},     {FEAT_PGE, CR4_PGE},
         {FEAT_FXSR, CR4_OSFXSR},     {FEAT_SSE, CR4_OSXMMEXCPT},    {FEAT_UMIP, CR4_UMIP},   {FEAT_SMEP, CR4_SMEP},
         {FEAT_FSGSBASE, CR4_FSGSBASE}, {FEAT_PCID, CR4_PCIDE},      {FEAT_XSAVE, CR4_OSXSAVE}, {FEAT_SMAP, CR4_SMAP},
+        {FEAT_PKU, CR4_PKE},         {FEAT_PKS, CR4_PKS},
     };
     uint64_t known = 0;
     for (unsigned n = 0; n < ARRAY_LEN(bits); n++) {
@@ -134,7 +135,7 @@ void cpu_write_cr4(X86Cpu *cpu, uint64_t value)
         load_pdptes(cpu, cpu->cr3);
     }
     cpu->cr4 = value;
-    if (changed & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP | CR4_SMAP | CR4_PCIDE)) {
+    if (changed & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP | CR4_SMAP | CR4_PCIDE | CR4_PKE | CR4_PKS)) {
         tlb_flush_all(cpu);
     }
     cpu_update_mode(cpu);
@@ -158,4 +159,26 @@ void cpu_write_efer(X86Cpu *cpu, uint64_t value)
         tlb_flush_all(cpu);
     }
     cpu_update_mode(cpu);
+}
+
+/* ---- protection keys ---- */
+
+/* The TLB holds what the keys allowed when it was filled. */
+static void set_key_rights(X86Cpu *cpu, uint32_t *rights, uint32_t value)
+{
+    if (*rights != value) {
+        *rights = value;
+        tlb_flush_all(cpu);
+        cpu->break_block = true;
+    }
+}
+
+void cpu_set_pkru(X86Cpu *cpu, uint32_t value)
+{
+    set_key_rights(cpu, &cpu->pkru, value);
+}
+
+void cpu_set_pkrs(X86Cpu *cpu, uint32_t value)
+{
+    set_key_rights(cpu, &cpu->pkrs, value);
 }

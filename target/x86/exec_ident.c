@@ -153,19 +153,44 @@ static void do_xgetbv(X86Cpu *cpu, const Insn *i)
 
 static void do_xsetbv(X86Cpu *cpu, const Insn *i)
 {
-    enum { XCR0_X87 = 1, XCR0_SSE = 2, XCR0_AVX = 4 };
+    enum { XCR0_X87 = 1, XCR0_SSE = 2, XCR0_AVX = 4, XCR0_PKRU = 1 << 9 };
     if (!(cpu->cr4 & CR4_OSXSAVE)) {
         cpu_raise_ud(cpu);
     }
     require_cpl0(cpu);
     uint64_t value = get_edx_eax(cpu);
-    uint64_t known = XCR0_X87 | XCR0_SSE | (feature_in(&cpu->features, FEAT_AVX) ? XCR0_AVX : 0);
+    uint64_t known = XCR0_X87 | XCR0_SSE | (feature_in(&cpu->features, FEAT_AVX) ? XCR0_AVX : 0) |
+                     (feature_in(&cpu->features, FEAT_PKU) ? XCR0_PKRU : 0);
     if ((uint32_t)cpu->r[RCX] != 0 || !(value & XCR0_X87) || (value & ~known) ||
         ((value & XCR0_AVX) && !(value & XCR0_SSE))) {
         cpu_raise_gp0(cpu);
     }
     cpu->xcr0 = value;
     cpu->break_block = true;
+}
+
+/* ---- protection keys ---- */
+
+static void do_rdpkru(X86Cpu *cpu, const Insn *i)
+{
+    if (!(cpu->cr4 & CR4_PKE)) {
+        cpu_raise_ud(cpu);
+    }
+    if ((uint32_t)cpu->r[RCX] != 0) {
+        cpu_raise_gp0(cpu);
+    }
+    set_edx_eax(cpu, cpu->pkru);
+}
+
+static void do_wrpkru(X86Cpu *cpu, const Insn *i)
+{
+    if (!(cpu->cr4 & CR4_PKE)) {
+        cpu_raise_ud(cpu);
+    }
+    if ((uint32_t)cpu->r[RCX] != 0 || (uint32_t)cpu->r[RDX] != 0) {
+        cpu_raise_gp0(cpu);
+    }
+    cpu_set_pkru(cpu, (uint32_t)cpu->r[RAX]);
 }
 
 /* ---- FSGSBASE ---- */
@@ -227,6 +252,8 @@ EXEC_ONE(monitor, do_monitor);
 EXEC_ONE(mwait, do_mwait);
 EXEC_ONE(xgetbv, do_xgetbv);
 EXEC_ONE(xsetbv, do_xsetbv);
+EXEC_ONE(rdpkru, do_rdpkru);
+EXEC_ONE(wrpkru, do_wrpkru);
 EXEC_ONE(rdfsbase, do_rdfsbase);
 EXEC_ONE(rdgsbase, do_rdgsbase);
 EXEC_ONE(wrfsbase, do_wrfsbase);

@@ -6,12 +6,13 @@
 #include "target/x86/fpu.h"
 #include "target/x86/vector.h"
 
-enum { XSTATE_X87 = 1, XSTATE_SSE = 2, XSTATE_AVX = 4 };
+enum { XSTATE_X87 = 1, XSTATE_SSE = 2, XSTATE_AVX = 4, XSTATE_PKRU = 1 << 9 };
 enum { XCOMP_COMPACT_BIT = 63 };
 enum {
     OFF_MXCSR = 24, OFF_XMM = 160, FX_SIZE = 512, /* the legacy region */
     OFF_XSTATE_BV = 512, OFF_XCOMP_BV = 520, OFF_AVX = 576, AVX_SIZE = 256,
-    AREA_MAX = OFF_AVX + AVX_SIZE,
+    OFF_PKRU = OFF_AVX + AVX_SIZE, PKRU_SIZE = 8, /* of the standard form */
+    AREA_MAX = OFF_PKRU + PKRU_SIZE,
 };
 
 /* ---- the area in memory ---- */
@@ -215,15 +216,26 @@ static uint64_t xstate_in_use(const X86Cpu *cpu)
         use |= bytes_zero(cpu->v[k].b, 16) ? 0 : XSTATE_SSE;
         use |= bytes_zero(cpu->v[k].b + 16, 16) ? 0 : XSTATE_AVX;
     }
-    return use;
+    return use | (cpu->pkru ? XSTATE_PKRU : 0);
 }
 
 static unsigned area_size(uint64_t components)
 {
-    return components & XSTATE_AVX ? AREA_MAX : OFF_AVX;
+    return components & XSTATE_PKRU ? AREA_MAX : components & XSTATE_AVX ? OFF_PKRU : OFF_AVX;
 }
 
-static void write_components(X86Cpu *cpu, const Insn *i, gva_t ea, uint64_t which)
+/* In the compacted form components follow one another without holes: AVX, when it is listed, then PKRU. */
+static unsigned compact_pkru(uint64_t listed)
+{
+    return listed & XSTATE_AVX ? OFF_PKRU : OFF_AVX;
+}
+
+static unsigned compact_size(uint64_t listed)
+{
+    return compact_pkru(listed) + (listed & XSTATE_PKRU ? PKRU_SIZE : 0);
+}
+
+static void write_components(X86Cpu *cpu, const Insn *i, gva_t ea, uint64_t which, unsigned off_pkru)
 {
     uint8_t area[AREA_MAX];
     if (which & XSTATE_X87) {
@@ -240,6 +252,10 @@ static void write_components(X86Cpu *cpu, const Insn *i, gva_t ea, uint64_t whic
             memcpy(area + OFF_AVX + 16 * k, cpu->v[k].b + 16, 16);
         }
         area_write(cpu, i, ea, area, OFF_AVX, 16 * vector_count(cpu));
+    }
+    if (which & XSTATE_PKRU) {
+        store64(area + off_pkru, cpu->pkru);
+        area_write(cpu, i, ea, area, off_pkru, PKRU_SIZE);
     }
 }
 
@@ -260,7 +276,7 @@ static inline void save_standard(X86Cpu *cpu, const Insn *i, bool optimise)
     area_probe(cpu, i, ea, area_size(want), ACCESS_WRITE);
     area_read(cpu, i, ea, area, OFF_XSTATE_BV, 8);
     uint64_t present = (load64(area + OFF_XSTATE_BV) & ~want) | (use & want);
-    write_components(cpu, i, ea, optimise ? want & use : want);
+    write_components(cpu, i, ea, optimise ? want & use : want, OFF_PKRU);
     if (want & (XSTATE_SSE | XSTATE_AVX)) {
         write_mxcsr(cpu, i, ea);
     }
@@ -280,7 +296,7 @@ static void xsaveopt(X86Cpu *cpu, const Insn *i)
 }
 EXEC_ONE(xsaveopt, xsaveopt);
 
-/* Compacted: with nothing above AVX the places are those of the standard form, if SSE's part is there or not. */
+/* Compacted: the places of the standard form, if SSE's part is there or not, but for PKRU. */
 static void xsavec(X86Cpu *cpu, const Insn *i)
 {
     uint64_t want = xsave_enter(cpu);
@@ -288,8 +304,8 @@ static void xsavec(X86Cpu *cpu, const Insn *i)
     gva_t ea = area_offset(cpu, i, 64, ACCESS_WRITE);
     uint8_t area[OFF_XCOMP_BV + 8];
 
-    area_probe(cpu, i, ea, area_size(want), ACCESS_WRITE);
-    write_components(cpu, i, ea, present);
+    area_probe(cpu, i, ea, compact_size(want), ACCESS_WRITE);
+    write_components(cpu, i, ea, present, compact_pkru(want));
     if (present & XSTATE_SSE) {
         write_mxcsr(cpu, i, ea);
     }
@@ -353,6 +369,13 @@ static void xrstor(X86Cpu *cpu, const Insn *i)
     if (want & present & XSTATE_AVX) {
         area_read(cpu, i, ea, area, OFF_AVX, AVX_SIZE);
     }
+    unsigned off_pkru = compact ? compact_pkru(load64(area + OFF_XCOMP_BV)) : OFF_PKRU;
+    uint32_t pkru = 0;
+    if (want & present & XSTATE_PKRU) {
+        uint8_t image[AREA_MAX];
+        area_read(cpu, i, ea, image, off_pkru, PKRU_SIZE);
+        pkru = load32(image + off_pkru);
+    }
 
     /* The standard form always has a MXCSR; the compacted one only together with the XMM registers. */
     uint64_t with_mxcsr = compact ? XSTATE_SSE : XSTATE_SSE | XSTATE_AVX;
@@ -371,6 +394,9 @@ static void xrstor(X86Cpu *cpu, const Insn *i)
     }
     if (want & XSTATE_AVX) {
         load_vectors(cpu, area + OFF_AVX, 16, present & XSTATE_AVX);
+    }
+    if (want & XSTATE_PKRU) {
+        cpu_set_pkru(cpu, pkru);
     }
 }
 EXEC_ONE(xrstor, xrstor);

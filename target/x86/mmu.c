@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The page walk for every paging mode but 5-level.
- * Spec: Intel SDM vol 3 chapter 4 (4.3 32-bit, 4.4 PAE, 4.5 4-level, 4.6 access rights, 4.8 accessed and dirty).
+ * Spec: Intel SDM vol 3 chapter 4 (4.3 32-bit, 4.4 PAE, 4.5 4-level, 4.6 access rights and protection keys, 4.8
+ * accessed and dirty).
  */
 #include "target/x86/mmu.h"
 
@@ -131,6 +132,22 @@ static bool allowed(const X86Cpu *cpu, const Walk *w, Access access, unsigned mo
     return !(w->user && (cpu->cr4 & CR4_SMAP) && mode == MEM_KERNEL);
 }
 
+/*
+ * SDM vol 3 section 4.6.2: does the page's protection key forbid a data access?  4.7: #PF tells so even when the access
+ * rights forbid it, too.
+ */
+static bool key_forbids(const X86Cpu *cpu, const Walk *w, uint64_t entry, Access access, unsigned mode)
+{
+    enum { ACCESS_DISABLE = 1, WRITE_DISABLE = 2 };
+    if (access == ACCESS_EXEC || !cpu->long_mode || !(cpu->cr4 & (w->user ? CR4_PKE : CR4_PKS))) {
+        return false;
+    }
+    unsigned key = (unsigned)(entry >> 59) & 15;
+    uint32_t rights = (w->user ? cpu->pkru : cpu->pkrs) >> (2 * key);
+    bool write = access == ACCESS_WRITE && (mode >= MEM_USER || (cpu->cr0 & CR0_WP));
+    return (rights & ACCESS_DISABLE) || (write && (rights & WRITE_DISABLE));
+}
+
 static bool is_leaf(const X86Cpu *cpu, const Level *l, uint64_t entry)
 {
     if (l->shift == 12) {
@@ -215,8 +232,9 @@ static uint32_t walk_tables(X86Cpu *cpu, gva_t lin, Access access, unsigned mode
             table = wide ? e.value & MASK64(51, 12) : e.value & 0xfffff000u;
             continue;
         }
-        if (!allowed(cpu, w, access, mode)) {
-            return fault(cpu, access, mode, PF_P);
+        bool keyed = side_effects && key_forbids(cpu, w, e.value, access, mode); /* debuggers pass */
+        if (keyed || !allowed(cpu, w, access, mode)) {
+            return fault(cpu, access, mode, keyed ? PF_P | PF_PK : PF_P);
         }
         if (side_effects && !entry_set(cpu, &e, PTE_A | (access == ACCESS_WRITE ? PTE_D : 0))) {
             *retry = true;

@@ -333,6 +333,9 @@ static bool read_special(X86Cpu *cpu, uint32_t msr, uint64_t *value)
     case MSR_DEBUGCTL:
         *value = cpu->msr.debugctl;
         return true;
+    case MSR_PKRS:
+        *value = cpu->pkrs;
+        return has(cpu, FEAT_PKS);
     case MSR_FEATURE_CONTROL:
         *value = cpu->msr.feature_control;
         return has(cpu, FEAT_VMX);
@@ -374,6 +377,12 @@ static bool write_special(X86Cpu *cpu, uint32_t msr, uint64_t value)
         return true; /* software writes 0 before it asks for the revision */
     case MSR_DEBUGCTL:
         cpu->msr.debugctl = value & (DEBUGCTL_LBR | DEBUGCTL_BTF);
+        return true;
+    case MSR_PKRS:
+        if (!has(cpu, FEAT_PKS) || value >> 32) {
+            return false;
+        }
+        cpu_set_pkrs(cpu, (uint32_t)value);
         return true;
     case MSR_AMD_PATCH_LOADER:
         return is_amd(cpu);

@@ -7,6 +7,7 @@
 #include "target/x86/debug.h"
 #include "target/x86/exec.h"
 #include "target/x86/flags.h"
+#include "target/x86/mmu.h"
 #include "target/x86/msr.h"
 #include "target/x86/pvclock.h"
 #include "target/x86/segment.h"
@@ -290,10 +291,48 @@ static void test_cpuid(void)
     guest_free(g);
 }
 
+/* SDM vol 3 section 4.6.2: the rights of a page's key, for user pages in PKRU and for supervisor pages in PKRS. */
+static void test_protection_keys(void)
+{
+    enum { KEY = 5, PAGE = 0x200000, LEAF = AT_PML4 + 0x2008, AD = 1 << (2 * KEY), WD = 2 << (2 * KEY) };
+    Guest *g = guest_new("max", GUEST_LONG64);
+    X86Cpu *cpu = g->cpu;
+    Walk w;
+    guest_put(g, LEAF, (uint64_t)KEY << 59 | PAGE | 0x87, 8);
+    STEP(g, 0x0f, 0x01, 0xee); /* RDPKRU without CR4.PKE */
+    g_assert_cmpint(cpu->exc.vector, ==, EXC_UD);
+    cpu->pkru = AD;
+    g_assert_cmphex(mmu_walk(cpu, PAGE, ACCESS_READ, MEM_USER, true, &w), ==, WALK_OK);
+    g_assert_cmpint(guest_raises(g, cr4, CR4_PAE | CR4_PKE | CR4_PKS, 0), ==, -1);
+    g_assert_cmphex(mmu_walk(cpu, PAGE, ACCESS_READ, MEM_USER, true, &w), ==, WALK_FAULT | PF_U | PF_P | PF_PK);
+    g_assert_cmphex(mmu_walk(cpu, PAGE, ACCESS_WRITE, MEM_KERNEL, true, &w), ==, WALK_FAULT | PF_W | PF_P | PF_PK);
+    g_assert_cmphex(mmu_walk(cpu, PAGE, ACCESS_EXEC, MEM_USER, true, &w), ==, WALK_OK); /* data only */
+    cpu->pkru = WD;
+    g_assert_cmphex(mmu_walk(cpu, PAGE, ACCESS_READ, MEM_USER, true, &w), ==, WALK_OK);
+    g_assert_cmphex(mmu_walk(cpu, PAGE, ACCESS_WRITE, MEM_USER, true, &w), ==,
+                    WALK_FAULT | PF_U | PF_W | PF_P | PF_PK);
+    g_assert_cmphex(mmu_walk(cpu, PAGE, ACCESS_WRITE, MEM_KERNEL, true, &w), ==, WALK_OK); /* CR0.WP clear */
+    cpu->cr0 |= CR0_WP;
+    g_assert_cmphex(mmu_walk(cpu, PAGE, ACCESS_WRITE, MEM_KERNEL, true, &w), ==, WALK_FAULT | PF_W | PF_P | PF_PK);
+    guest_put(g, LEAF, (uint64_t)KEY << 59 | PAGE | 0x83, 8);
+    g_assert_cmphex(mmu_walk(cpu, PAGE, ACCESS_WRITE, MEM_KERNEL, true, &w), ==, WALK_OK); /* PKRU: user pages */
+    g_assert_cmpint(guest_raises(g, wrmsr, MSR_PKRS, WD), ==, -1);
+    g_assert_cmphex(mmu_walk(cpu, PAGE, ACCESS_WRITE, MEM_KERNEL, true, &w), ==, WALK_FAULT | PF_W | PF_P | PF_PK);
+    assert_raised(g, EXC_GP, guest_raises(g, wrmsr, MSR_PKRS, 1ull << 32), 0);
+    cpu->r[RAX] = 0x1234;
+    cpu->r[RCX] = cpu->r[RDX] = 0;
+    g_assert_cmpint(STEP(g, 0x0f, 0x01, 0xef), ==, -1); /* WRPKRU */
+    g_assert_cmphex(cpu->pkru, ==, 0x1234);
+    cpu->r[RCX] = 1;
+    g_assert_cmpint(STEP(g, 0x0f, 0x01, 0xef), ==, EXC_GP);
+    guest_free(g);
+}
+
 void add_system_tests(void)
 {
     g_test_add_func("/x86/system/control-registers", test_control_registers);
     g_test_add_func("/x86/system/pdpte", test_pdpte);
+    g_test_add_func("/x86/system/protection-keys", test_protection_keys);
     g_test_add_func("/x86/system/privilege", test_privilege);
     g_test_add_func("/x86/system/flags", test_flags);
     g_test_add_func("/x86/system/io-bitmap", test_io_bitmap);
