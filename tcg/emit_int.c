@@ -916,9 +916,8 @@ static bool emit_two_byte(Tr *t, const Insn *i)
 bool emit_insn(Tr *t, const Insn *i)
 {
     const InsnRow *row = insn_row(i);
-    if (row->attr & (A_SYS | A_IO | A_X87 | A_SSE | A_MMX)) {
+    if (insn_undefined(i) || (row->attr & (A_SYS | A_IO | A_X87 | A_SSE | A_MMX))) {
         return false;
     }
-    bool done = row->map == MAP_1 ? emit_one_byte(t, i) : row->map == MAP_0F ? emit_two_byte(t, i) : false;
-    return done;
+    return row->map == MAP_1 ? emit_one_byte(t, i) : row->map == MAP_0F && emit_two_byte(t, i);
 }

@@ -2,7 +2,7 @@
 /* Shared by the translator's own files. */
 #pragma once
 
-#include "target/x86/flags.h"
+#include "target/x86/exec.h"
 #include "tcg/jit.h"
 #include "tcg/x86_64/asm.h"
 
@@ -39,6 +39,11 @@ typedef struct InsnFlags {
     bool may_stop;        /* may fault or be done by the interpreter: flags must be right before it */
 } InsnFlags;
 InsnFlags insn_flags(const Insn *i);
+/* What the decoder made of bytes that are no instruction: it has no row. */
+static inline bool insn_undefined(const Insn *i)
+{
+    return i->fn == exec_ud_fn || i->fn == exec_gp0_fn;
+}
 /* live[n]: LIVE_* groups that something after instruction n can see. */
 void flags_liveness(const Insn *insns, unsigned num, uint8_t *live);
 

@@ -65,6 +65,9 @@ static bool never_stops(const Insn *i)
 InsnFlags insn_flags(const Insn *i)
 {
     const InsnRow *row = insn_row(i);
+    if (insn_undefined(i)) {
+        return (InsnFlags){.may_stop = true};
+    }
     InsnFlags f = {.reads = groups(row->flags_read & FL_OSZAPC)};
     uint32_t written = row->flags_written & FL_OSZAPC;
     bool counted = may_keep_flags(i);

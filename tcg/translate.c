@@ -165,7 +165,8 @@ static void translate_insns(Tr *t)
         return;
     }
     tr_flags_to_cpu(t);
-    if (insn_row(&src->insns[src->num - 1])->attr & A_SYS) {
+    const Insn *last = &src->insns[src->num - 1];
+    if (insn_undefined(last) || (insn_row(last)->attr & A_SYS)) {
         leave(t, t->rip[src->num]); /* HLT, STI, MOV SS ...: the run loop has something to look at */
     } else {
         tr_exit_to(t, t->rip[src->num]);
