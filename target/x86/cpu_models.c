@@ -84,8 +84,59 @@ typedef struct ModelRow {
 #define AMD "AuthenticAMD"
 #define RHEA_BRAND "Rhea virtual CPU"
 
+/* What each generation has of what this program knows. */
+#define LONG_EDX (B(LM) | B(SYSCALL) | B(NX))
+#define NEHALEM_ECX (B(SSE3) | B(SSSE3) | B(SSE41) | B(SSE42) | B(POPCNT) | B(CX16))
+#define SANDYBRIDGE_ECX (NEHALEM_ECX | B(AVX) | B(XSAVE) | B(AES) | B(TSC_DEADLINE) | B(X2APIC) | B(PCLMUL))
+#define IVYBRIDGE_ECX (SANDYBRIDGE_ECX | B(F16C) | B(RDRAND))
+#define HASWELL_ECX (IVYBRIDGE_ECX | B(MOVBE) | B(FMA) | B(PCID))
+#define IVYBRIDGE_7 (B(FSGSBASE) | B(SMEP) | B(ERMS))
+#define HASWELL_7 (IVYBRIDGE_7 | B(BMI1) | B(AVX2) | B(BMI2) | B(INVPCID))
+#define BROADWELL_7 (HASWELL_7 | B(RDSEED) | B(ADX) | B(SMAP))
+#define SKYLAKE_D1 (B(XSAVEOPT) | B(XSAVEC) | B(XGETBV1))
+
 static const ModelRow models[] = {
     {"486", "Intel 486", INTEL, "", 4, 8, 0, 1, 0, {{[CPUID_1_EDX] = B(FPU) | B(VME) | B(PSE)}}, false},
+    {"Broadwell", "Intel Broadwell", INTEL, "Intel Core Processor (Broadwell)", 6, 61, 2, 0xd, 0x80000008,
+     {{[CPUID_1_EDX] = AMD64_EDX, [CPUID_1_ECX] = HASWELL_ECX, [CPUID_7_EBX] = BROADWELL_7,
+       [CPUID_D1_EAX] = B(XSAVEOPT), [CPUID_81_EDX] = LONG_EDX | B(RDTSCP),
+       [CPUID_81_ECX] = B(LAHF_LM) | B(ABM) | B(3DNOWPREFETCH)}},
+     false},
+    {"EPYC", "AMD EPYC, first generation", AMD, "AMD EPYC Processor", 23, 1, 2, 0xd, 0x8000001e,
+     {{[CPUID_1_EDX] = AMD64_EDX, [CPUID_1_ECX] = (HASWELL_ECX & ~(B(PCID) | B(X2APIC) | B(TSC_DEADLINE))),
+       [CPUID_7_EBX] = (BROADWELL_7 & ~(B(INVPCID) | B(ERMS))) | B(CLFLUSHOPT) | B(SHA), [CPUID_D1_EAX] = SKYLAKE_D1,
+       [CPUID_81_EDX] = LONG_EDX | B(RDTSCP) | B(PDPE1GB) | B(FFXSR) | B(MMXEXT),
+       [CPUID_81_ECX] = B(LAHF_LM) | B(ABM) | B(3DNOWPREFETCH) | B(CR8LEG) | B(SSE4A) | B(SVM)}},
+     false},
+    {"Haswell", "Intel Haswell", INTEL, "Intel Core Processor (Haswell)", 6, 60, 4, 0xd, 0x80000008,
+     {{[CPUID_1_EDX] = AMD64_EDX, [CPUID_1_ECX] = HASWELL_ECX, [CPUID_7_EBX] = HASWELL_7,
+       [CPUID_D1_EAX] = B(XSAVEOPT), [CPUID_81_EDX] = LONG_EDX | B(RDTSCP), [CPUID_81_ECX] = B(LAHF_LM) | B(ABM)}},
+     false},
+    {"IvyBridge", "Intel Ivy Bridge", INTEL, "Intel Xeon E3-12xx v2 (Ivy Bridge)", 6, 58, 9, 0xd, 0x80000008,
+     {{[CPUID_1_EDX] = AMD64_EDX, [CPUID_1_ECX] = IVYBRIDGE_ECX, [CPUID_7_EBX] = IVYBRIDGE_7,
+       [CPUID_D1_EAX] = B(XSAVEOPT), [CPUID_81_EDX] = LONG_EDX | B(RDTSCP), [CPUID_81_ECX] = B(LAHF_LM)}},
+     false},
+    {"Nehalem", "Intel Nehalem", INTEL, "Intel Core i7 9xx (Nehalem Class Core i7)", 6, 26, 3, 11, 0x80000008,
+     {{[CPUID_1_EDX] = AMD64_EDX, [CPUID_1_ECX] = NEHALEM_ECX, [CPUID_81_EDX] = LONG_EDX,
+       [CPUID_81_ECX] = B(LAHF_LM)}},
+     false},
+    {"Opteron_G1", "AMD Opteron 240", AMD, "AMD Opteron 240 (Gen 1 Class Opteron)", 15, 6, 1, 5, 0x80000008,
+     {{[CPUID_1_EDX] = AMD64_EDX, [CPUID_1_ECX] = B(SSE3), [CPUID_81_EDX] = LONG_EDX}}, false},
+    {"SandyBridge", "Intel Sandy Bridge", INTEL, "Intel Xeon E312xx (Sandy Bridge)", 6, 42, 1, 0xd, 0x80000008,
+     {{[CPUID_1_EDX] = AMD64_EDX, [CPUID_1_ECX] = SANDYBRIDGE_ECX, [CPUID_D1_EAX] = B(XSAVEOPT),
+       [CPUID_81_EDX] = LONG_EDX | B(RDTSCP), [CPUID_81_ECX] = B(LAHF_LM)}},
+     false},
+    {"Skylake-Client", "Intel Skylake", INTEL, "Intel Core Processor (Skylake)", 6, 94, 3, 0xd, 0x80000008,
+     {{[CPUID_1_EDX] = AMD64_EDX, [CPUID_1_ECX] = HASWELL_ECX, [CPUID_7_EBX] = BROADWELL_7,
+       [CPUID_D1_EAX] = SKYLAKE_D1, [CPUID_81_EDX] = LONG_EDX | B(RDTSCP),
+       [CPUID_81_ECX] = B(LAHF_LM) | B(ABM) | B(3DNOWPREFETCH)}},
+     false},
+    {"Skylake-Server", "Intel Skylake server, without AVX-512", INTEL, "Intel Xeon Processor (Skylake)", 6, 85, 4,
+     0xd, 0x80000008,
+     {{[CPUID_1_EDX] = AMD64_EDX, [CPUID_1_ECX] = HASWELL_ECX, [CPUID_7_EBX] = BROADWELL_7 | B(CLWB),
+       [CPUID_7_ECX] = B(PKU), [CPUID_D1_EAX] = SKYLAKE_D1, [CPUID_81_EDX] = LONG_EDX | B(RDTSCP) | B(PDPE1GB),
+       [CPUID_81_ECX] = B(LAHF_LM) | B(ABM) | B(3DNOWPREFETCH)}},
+     false},
     {"base", "the smallest set that boots: no features", AMD, RHEA_BRAND, 6, 6, 3, 1, 0x80000008, {{0}}, false},
     {"host", "the same as max where the engine is software", AMD, RHEA_BRAND, 15, 107, 1, 0x16, 0x80000021, {{0}},
      true},
@@ -516,7 +567,7 @@ void cpu_model_list(GString *out)
 {
     g_string_append(out, "Available CPUs:\n");
     for (unsigned n = 0; n < ARRAY_LEN(models); n++) {
-        g_string_append_printf(out, "  %-12s %s\n", models[n].name, models[n].desc);
+        g_string_append_printf(out, "  %-14s %s\n", models[n].name, models[n].desc);
     }
     g_string_append(out, "\nRecognized CPUID flags:\n");
     FeatureSet available = implemented_set(true);
