@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Run one bare-metal guest:  run.py [--limit S] [--max-rss MIB] EMULATOR GUEST [EMULATOR OPTIONS]
+"""Run one bare-metal guest:  run.py [--limit S] [--max-rss MIB] [--reboot yes] EMULATOR GUEST [EMULATOR OPTIONS]
 
-Passes when the guest says so by isa-debug-exit (code 33) in time.  --max-rss bounds the emulator's peak memory.
+Passes when the guest says so by isa-debug-exit (code 33) in time.  --max-rss bounds the emulator's peak memory;
+with --reboot the guest may reset the machine.
 """
 import resource
 import subprocess
@@ -10,20 +11,22 @@ import sys
 
 def main():
     args = sys.argv[1:]
-    limit, max_rss = 60.0, None
+    limit, max_rss, no_reboot = 60.0, None, ["-no-reboot"]
     while args and args[0].startswith("--"):
         if args[0] == "--limit":
             limit = float(args[1])
         elif args[0] == "--max-rss":
             max_rss = float(args[1])
+        elif args[0] == "--reboot":
+            no_reboot = []
         else:
             sys.exit(__doc__)
         args = args[2:]
     if len(args) < 2:
         sys.exit(__doc__)
     emulator, guest, *options = args
-    argv = [emulator, "-m", "256M", "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot", "-kernel", guest,
-            "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4", *options]
+    argv = [emulator, "-m", "256M", "-display", "none", "-monitor", "none", "-serial", "stdio", "-kernel", guest,
+            "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4", *no_reboot, *options]
     try:
         r = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=limit)
         code, text = r.returncode, r.stdout
