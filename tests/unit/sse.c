@@ -1,67 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Rules around SSE and MMX that user-mode comparison with the silicon cannot reach: availability, alignment, what a fault
- * leaves untouched, unmasked exceptions, FXSAVE and XSAVE.  Memory and exception delivery are fakes that record.
+ * leaves untouched, unmasked exceptions, FXSAVE and XSAVE.  They run on a processor with paged memory.
  * Spec: Intel SDM vol 1, 10.5, 11.5, chapter 13; vol 3 table 2-2, chapter 13; FIPS 197 appendix B.
  */
 #include "target/x86/sse.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "target/x86/fpu.h"
+#include "tests/unit/x86_guest.h"
 
-/* ---- fakes: two pages of memory, everything else faults ---- */
-
-enum { MEM = 0x10000, MEM_SIZE = 0x2000, MEM_END = MEM + MEM_SIZE, BAD = 0x90000 };
-static uint8_t memory[MEM_SIZE];
-static jmp_buf unwind;
+/* The last two of the pages that the guest's tables map: what follows them faults. */
+enum { MEM_SIZE = 0x2000, MEM_END = 0x400000, MEM = MEM_END - MEM_SIZE, BAD = 0x590000 };
+static Guest *guest;
+static uint8_t *memory; /* at MEM */
 static X86Cpu *cpu;
-
-const uint64_t asize_mask[4] = {0xff, 0xffff, 0xffffffff, ~0ull};
-
-G_NORETURN void cpu_raise(X86Cpu *c, unsigned vector)
-{
-    c->exc.vector = (uint8_t)vector;
-    longjmp(unwind, 1);
-}
-G_NORETURN void cpu_raise_ud(X86Cpu *c)
-{
-    cpu_raise(c, EXC_UD);
-}
-G_NORETURN void cpu_raise_gp0(X86Cpu *c)
-{
-    cpu_raise(c, EXC_GP);
-}
-void seg_check_slow(X86Cpu *c, unsigned seg, gva_t off, unsigned size, Access access)
-{
-}
-void mem_probe(X86Cpu *c, unsigned seg, gva_t off, unsigned size, Access access)
-{
-    if (off < MEM || off + size > MEM_END) {
-        cpu_raise(c, EXC_PF);
-    }
-}
-void mem_read_bytes(X86Cpu *c, unsigned seg, gva_t off, void *buf, unsigned size)
-{
-    mem_probe(c, seg, off, size, ACCESS_READ);
-    memcpy(buf, memory + off - MEM, size);
-}
-void mem_write_bytes(X86Cpu *c, unsigned seg, gva_t off, const void *buf, unsigned size)
-{
-    mem_probe(c, seg, off, size, ACCESS_WRITE);
-    memcpy(memory + off - MEM, buf, size);
-}
-uint64_t lin_read_slow(X86Cpu *c, gva_t lin, unsigned size, unsigned seg)
-{
-    uint64_t v = 0;
-    mem_read_bytes(c, seg, lin, &v, size);
-    return v;
-}
-void lin_write_slow(X86Cpu *c, gva_t lin, uint64_t value, unsigned size, unsigned seg)
-{
-    mem_write_bytes(c, seg, lin, &value, size);
-}
 
 /* ---- one instruction at a time ---- */
 
@@ -81,7 +35,7 @@ static Insn insn;
 
 static int execute(ExecFn *const *exec)
 {
-    if (setjmp(unwind)) {
+    if (setjmp(cpu->unwind)) {
         return cpu->exc.vector;
     }
     exec[insn.osize + (insn.flags & INSN_MEM ? 4 : 0)](cpu, &insn);
@@ -106,10 +60,16 @@ static int run_wide(ExecFn *const *exec, uint64_t ea)
 
 static void reset(void)
 {
-    memset(cpu, 0, sizeof(*cpu));
-    cpu->code64 = cpu->long_mode = true;
-    cpu->cr0 = CR0_NE;
-    cpu->cr4 = CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
+    if (guest) {
+        guest_free(guest);
+    }
+    guest = guest_new("max", GUEST_LONG64);
+    cpu = guest->cpu;
+    memory = guest->mem + MEM;
+    cpu->insn = &insn;
+    cpu->insn_rip = cpu->rip;
+    cpu->cr0 |= CR0_NE;
+    cpu->cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
     cpu->xcr0 = 3;
     cpu->mxcsr = MXCSR_DEFAULT;
     memset(&cpu->features, 0xff, sizeof(cpu->features));
@@ -163,7 +123,7 @@ static void test_availability(void)
     g_assert_cmpint(run(exec_mmx_paddb, 0, 1, IN_REGISTER, 0), ==, EXC_UD);
     g_assert_cmpint(run(exec_fxrstor, 0, 0, MEM, 0), ==, EXC_NM);
     reset();
-    cpu->cr4 = 0;
+    cpu->cr4 = CR4_PAE;
     g_assert_cmpint(run(exec_addps, 0, 1, IN_REGISTER, 0), ==, EXC_UD);
     g_assert_cmpint(run(exec_ldmxcsr, 0, 0, MEM, 0), ==, EXC_UD);
     g_assert_cmpint(run(exec_mmx_paddb, 0, 1, IN_REGISTER, 0), ==, NO_FAULT);
@@ -202,23 +162,23 @@ static void test_alignment(void)
 static void test_faults(void)
 {
     reset();
-    X86Cpu *before = aligned_alloc(64, sizeof(*cpu));
     cpu->fpu.top = 3;
-    memcpy(before, cpu, sizeof(*cpu));
+    __typeof__(cpu->exc) none = cpu->exc;
+    void *before = g_memdup2(cpu, offsetof(X86Cpu, unwind)); /* all but the TLB */
     ExecFn *const *const loads[] = {exec_addps, exec_divss, exec_mmx_paddb, exec_cvttps2pi, exec_cvtpi2ps, exec_ldmxcsr,
                                     exec_fxrstor, exec_xrstor, exec_pcmpistri};
     for (unsigned k = 0; k < ARRAY_LEN(loads); k++) {
         g_assert_cmpint(run(loads[k], 1, 0, BAD, 0), ==, EXC_PF);
-        cpu->exc = before->exc;
+        cpu->exc = none;
         g_assert_cmpmem(cpu, offsetof(X86Cpu, unwind), before, offsetof(X86Cpu, unwind));
     }
     uint8_t old[MEM_SIZE];
-    memcpy(old, memory, sizeof(old));
+    memcpy(old, memory, MEM_SIZE);
     g_assert_cmpint(run(exec_movups_w_v, 1, 0, MEM_END - 8, 0), ==, EXC_PF);
     g_assert_cmpint(run(exec_fxsave, 0, 0, MEM_END - 256, 0), ==, EXC_PF);
     g_assert_cmpint(run(exec_xsave, 0, 0, MEM_END - 512, 0), ==, EXC_PF);
     g_assert_cmpmem(memory, MEM_SIZE, old, MEM_SIZE);
-    free(before);
+    g_free(before);
 }
 
 /* MASKMOVDQU, MASKMOVQ: bytes whose mask is clear are not written; all must be writable, as on Zen. */
@@ -523,7 +483,6 @@ static void test_approximations(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    cpu = aligned_alloc(64, (sizeof(*cpu) + 63) / 64 * 64);
     g_test_add_func("/sse/availability", test_availability);
     g_test_add_func("/sse/alignment", test_alignment);
     g_test_add_func("/sse/faults", test_faults);
@@ -538,6 +497,6 @@ int main(int argc, char **argv)
     g_test_add_func("/sse/pclmulqdq", test_pclmulqdq);
     g_test_add_func("/sse/approximations", test_approximations);
     int result = g_test_run();
-    free(cpu);
+    guest_free(guest);
     return result;
 }

@@ -209,17 +209,3 @@ int guest_raises(Guest *g, void (*fn)(X86Cpu *cpu, uint64_t a, uint64_t b), uint
     fn(g->cpu, a, b);
     return -1;
 }
-
-int main(int argc, char **argv)
-{
-    g_test_init(&argc, &argv, NULL);
-    GError *error = NULL;
-    if (!insn_table_init(&error)) {
-        g_error("%s", error->message);
-    }
-    add_segment_tests();
-    add_exception_tests();
-    add_transfer_tests();
-    add_system_tests();
-    return g_test_run();
-}

@@ -1,66 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Rules around the x87 arithmetic, handler by handler: when exceptions are delivered, what a fault leaves untouched, the
- * stack, availability, and the layouts of environment images.  Memory and exception delivery are fakes that record.
+ * stack, availability, and the layouts of environment images.  They run alone on a processor with paged memory.
  * Spec: Intel SDM vol 1 sections 8.1-8.7, vol 3 table 2-2.
  */
 #include "target/x86/fpu.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "target/x86/exec.h"
+#include "target/x86/flags.h"
+#include "target/x86/segment.h"
+#include "tests/unit/x86_guest.h"
 
-/* ---- fakes ---- */
-
-enum { MEM = 0x1000, MEM_SIZE = 256, BAD = 0x9000 };
-static uint8_t memory[MEM_SIZE];
-static jmp_buf unwind;
-
-const uint64_t asize_mask[4] = {0xff, 0xffff, 0xffffffff, ~0ull};
-
-G_NORETURN void cpu_raise(X86Cpu *cpu, unsigned vector)
-{
-    cpu->exc.vector = (uint8_t)vector;
-    longjmp(unwind, 1);
-}
-G_NORETURN void cpu_raise_ud(X86Cpu *cpu)
-{
-    cpu_raise(cpu, EXC_UD);
-}
-void seg_check_slow(X86Cpu *cpu, unsigned seg, gva_t off, unsigned size, Access access)
-{
-}
-void mem_probe(X86Cpu *cpu, unsigned seg, gva_t off, unsigned size, Access access)
-{
-    if (off < MEM || off + size > MEM + MEM_SIZE) {
-        cpu_raise(cpu, EXC_PF);
-    }
-}
-void mem_read_bytes(X86Cpu *cpu, unsigned seg, gva_t off, void *buf, unsigned size)
-{
-    mem_probe(cpu, seg, off, size, ACCESS_READ);
-    memcpy(buf, memory + off - MEM, size);
-}
-void mem_write_bytes(X86Cpu *cpu, unsigned seg, gva_t off, const void *buf, unsigned size)
-{
-    mem_probe(cpu, seg, off, size, ACCESS_WRITE);
-    memcpy(memory + off - MEM, buf, size);
-}
-uint64_t lin_read_slow(X86Cpu *cpu, gva_t lin, unsigned size, unsigned seg)
-{
-    uint64_t v = 0;
-    mem_read_bytes(cpu, seg, lin, &v, size);
-    return v;
-}
-void lin_write_slow(X86Cpu *cpu, gva_t lin, uint64_t value, unsigned size, unsigned seg)
-{
-    mem_write_bytes(cpu, seg, lin, &value, size);
-}
-bool flags_condition(const X86Cpu *cpu, unsigned cc)
-{
-    return cpu->cc_src >> (cc & 31) & 1; /* the test writes the conditions that hold */
-}
+/* The last bytes that the guest's tables map. */
+enum { MEM_SIZE = 256, MEM = 0x400000 - MEM_SIZE, BAD = 0x509000 };
+static Guest *guest;
+static uint8_t *memory; /* at MEM */
+static X86Cpu *cpu;
 
 /* ---- one instruction at a time ---- */
 
@@ -74,13 +31,12 @@ extern ExecFn *const exec_fld_m32[8], *const exec_fld_m64[8], *const exec_fld_m8
 
 enum { NO_FAULT = -1 };
 
-static X86Cpu *cpu;
-
 static int run(ExecFn *const *exec, unsigned opcode, unsigned modrm, uint64_t ea, unsigned osize)
 {
     Insn i = {.opcode = (uint8_t)opcode, .modrm = (uint8_t)modrm, .base = REG_ZERO, .index = REG_ZERO, .asize = 2,
               .osize = (uint8_t)osize, .seg = SEG_DS, .disp = (int64_t)ea, .flags = modrm < 0xc0 ? INSN_MEM : 0};
-    if (setjmp(unwind)) {
+    cpu->insn = &i;
+    if (setjmp(cpu->unwind)) {
         return cpu->exc.vector;
     }
     exec[osize + (modrm < 0xc0 ? 4 : 0)](cpu, &i);
@@ -103,23 +59,18 @@ static int fldz(void)
 
 static void setup(void)
 {
-    memset(cpu, 0, sizeof(*cpu));
-    for (unsigned mode = 0; mode < NUM_MEM_MODES; mode++) {
-        for (unsigned n = 0; n < TLB_SIZE; n++) {
-            cpu->tlb[mode][n].rtag = cpu->tlb[mode][n].wtag = ~0ull >> 1; /* nothing is near */
-        }
+    if (guest) {
+        guest_free(guest);
     }
-    cpu->protected_mode = true;
-    cpu->code_size = 1;
-    for (unsigned s = 0; s < NUM_SEGS; s++) {
-        cpu->seg[s].fast_r = cpu->seg[s].fast_w = 0xffffffff;
-    }
+    guest = guest_new("max", GUEST_LONG64);
+    cpu = guest->cpu;
+    memory = guest->mem + MEM;
+    seg_load_cache(cpu, SEG_CS, 0, 0, 0xffffffff, SEG_P | SEG_S | SEG_ACCESSED | SEG_G | SEG_CODE | SEG_READ | SEG_DB);
     cpu->seg[SEG_CS].selector = 0x10;
     cpu->seg[SEG_DS].selector = 0x18;
-    cpu->cr0 = CR0_PE | CR0_NE;
     cpu->insn_rip = 0x12345;
     fpu_init(&cpu->fpu);
-    memset(memory, 0x55, sizeof(memory));
+    memset(memory, 0x55, MEM_SIZE);
 }
 
 static void unmask(unsigned exceptions)
@@ -165,7 +116,7 @@ static void on_ferr(void *opaque)
 static void test_ferr(void)
 {
     setup();
-    cpu->cr0 = CR0_PE;
+    cpu->cr0 &= ~(uint64_t)CR0_NE;
     cpu->ferr = on_ferr;
     ferr_count = 0;
     unmask(FSW_ZE);
@@ -323,7 +274,7 @@ static void test_conditional_move(void)
     setup();
     fld1();
     fldz();
-    cpu->cc_src = BIT(4); /* only "equal" holds */
+    flags_set(cpu, FL_ZF);
     run(exec_fcmov, 0xda, 0xc1, 0, 2); /* FCMOVB */
     assert_st(0, 0, 0);
     run(exec_fcmov, 0xda, 0xc9, 0, 2); /* FCMOVE */
@@ -466,7 +417,6 @@ static void test_fxsave(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    cpu = aligned_alloc(_Alignof(X86Cpu), sizeof(X86Cpu));
     g_test_add_func("/x87/pending", test_pending);
     g_test_add_func("/x87/ferr", test_ferr);
     g_test_add_func("/x87/fldcw-raises", test_fldcw_raises);
@@ -485,6 +435,6 @@ int main(int argc, char **argv)
     g_test_add_func("/x87/init", test_init);
     g_test_add_func("/x87/fxsave", test_fxsave);
     int status = g_test_run();
-    free(cpu);
+    guest_free(guest);
     return status;
 }
