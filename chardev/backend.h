@@ -22,6 +22,8 @@ struct Chardev {
     char *id;
     bool attached;
     CharClient client; /* when attached */
+    CharWatchFn *watch; /* may be NULL */
+    void *watch_opaque;
 };
 
 /* How a backend comes from -chardev NAME,key=value.  create() reads its keys; "id" and "mux" are read already. */

@@ -274,7 +274,17 @@ void chardev_detach(Chardev *chr, void *opaque)
 
 size_t chardev_write(Chardev *chr, const uint8_t *buf, size_t len)
 {
-    return chr->ops->write(chr, buf, len);
+    size_t taken = chr->ops->write(chr, buf, len);
+    if (chr->watch && taken > 0) {
+        chr->watch(chr->watch_opaque, buf, taken);
+    }
+    return taken;
+}
+
+void chardev_watch(Chardev *chr, CharWatchFn *fn, void *opaque)
+{
+    chr->watch = fn;
+    chr->watch_opaque = opaque;
 }
 
 void chardev_accept_input(Chardev *chr)

@@ -55,5 +55,8 @@ bool chardev_mux_setup(Chardev *chr, uint8_t escape, void (*quit)(void *opaque),
 
 /* Send: the number of bytes taken, which may be short when the peer is slow.  A closed peer takes and drops all. */
 size_t chardev_write(Chardev *chr, const uint8_t *buf, size_t len);
+/* Show everything that is sent from now on to `fn` as well, where chardev_write() is called.  NULL ends it. */
+typedef void CharWatchFn(void *opaque, const uint8_t *buf, size_t len);
+void chardev_watch(Chardev *chr, CharWatchFn *fn, void *opaque);
 /* The client can receive again. */
 void chardev_accept_input(Chardev *chr);

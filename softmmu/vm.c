@@ -8,7 +8,9 @@
 
 #include "softmmu/accel_choice.h"
 
-#define EXIT_TRIPLE_FAULT 5 /* under our own name: the guest cannot go on */
+/* Under our own name the exit code says how a guest failed. */
+#define EXIT_KERNEL_PANIC 4 /* it said so and reset the machine, under -no-reboot */
+#define EXIT_TRIPLE_FAULT 5 /* the processor cannot go on */
 #define EXIT_SIGNAL_BASE 128
 #define SAY_MS 500
 /* A guest that faults this often in this time will do so for ever. */
@@ -46,6 +48,9 @@ static void system_reset(Vm *vm)
         m->accel->ops->pause(m->accel);
     }
     vm->board->reset(m);
+    for (size_t i = 0; i < ARRAY_LEN(vm->panics); i++) {
+        panic_watch_reset(&vm->panics[i]);
+    }
     if (state == RUN_RUNNING) {
         m->accel->ops->resume(m->accel);
     } else if (state == RUN_SHUTDOWN) {
@@ -71,6 +76,16 @@ static void say(const Vm *vm, const char *text)
     }
 }
 
+static bool kernel_panicked(const Vm *vm)
+{
+    for (size_t i = 0; i < ARRAY_LEN(vm->panics); i++) {
+        if (vm->panics[i].seen) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void power_off(Vm *vm, ShutdownCause cause, int code)
 {
     bool strict = vm->config->strict;
@@ -93,9 +108,16 @@ static void power_off(Vm *vm, ShutdownCause cause, int code)
         say(vm, vm->loop.signal_text);
         leave(vm, strict ? 0 : EXIT_SIGNAL_BASE + code);
         break;
+    case CAUSE_GUEST_RESET:
+        if (kernel_panicked(vm)) {
+            say(vm, "the guest's kernel panicked");
+            leave(vm, EXIT_KERNEL_PANIC);
+            break;
+        }
+        leave(vm, 0);
+        break;
     case CAUSE_NONE:
     case CAUSE_GUEST_SHUTDOWN:
-    case CAUSE_GUEST_RESET:
     case CAUSE_HOST_QUIT:
         leave(vm, 0);
         break;
@@ -242,6 +264,11 @@ bool vm_create(Vm *vm, Config *config, GError **error)
     if (!main_loop_init(&vm->loop, vm->machine, error) || !create_accel(vm, error) || !create_board(vm, error) ||
         !create_monitors(vm, error)) {
         return false;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(vm->panics) && !config->strict; i++) {
+        if (config->board.serial[i]) {
+            panic_watch_start(&vm->panics[i], config->board.serial[i]);
+        }
     }
     for (guint i = 0; i < config->chardev_order->len; i++) {
         chardev_mux_setup(g_ptr_array_index(config->chardev_order, i), config->escape, quit_by_key, vm);

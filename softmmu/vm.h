@@ -5,6 +5,7 @@
 #include "monitor/monitor.h"
 #include "softmmu/config.h"
 #include "softmmu/mainloop.h"
+#include "softmmu/panic_watch.h"
 
 typedef struct Vm {
     Config *config;
@@ -20,6 +21,7 @@ typedef struct Vm {
         int64_t window; /* monotonic us of the first of the resets counted */
         unsigned count;
     } faults; /* resets by triple fault in quick succession */
+    PanicWatch panics[4]; /* one a serial port; under our own name only */
 } Vm;
 
 /* On failure vm_destroy() takes down what there is. */

@@ -58,6 +58,20 @@ def test_no_reboot(c):
             assert r.stdout == b"r" and r.stderr == b"", r
 
 
+def test_kernel_panic(c):
+    """A reset after Linux's words of panic is no success under our own name; QEMU's name knows no difference."""
+    panicked = say("KKernel panic - not syncing: test")
+    for code, strict, friendly in ((panicked + RESET, 0, 4), (panicked + POWER_OFF, 0, 0),
+                                   (say("Kernel panic - not sync") + RESET, 0, 0)):
+        k = c.kernel("panic", code)
+        r = c.run(["-kernel", k, "-no-reboot", *QUIET, "-serial", "stdio"], strict=True)
+        expect(r, strict, "strict")
+        assert r.stderr == b"", r
+        r = c.run(["-kernel", k, "-no-reboot", *QUIET, "-serial", "stdio"])
+        expect(r, friendly, "friendly")
+        assert (b"panicked" in r.stderr) == (friendly == 4), r
+
+
 def test_reboot(c):
     """Without -no-reboot the kernel starts again, from a clean state."""
     p = c.popen(["-kernel", c.kernel("again", say("again.") + RESET), *QUIET, "-serial", "stdio"])
