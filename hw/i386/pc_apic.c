@@ -146,6 +146,14 @@ static void cpu_took_init(void *opaque)
     lapic_init_reset(lapic_of(opaque));
 }
 
+static bool cpu_send(void *opaque, uint32_t apic_id, uint8_t vector, bool nmi)
+{
+    PcCpu *c = opaque;
+    ApicMsg msg = {.dest = apic_id, .wide = true, .mode = nmi ? APIC_NMI : APIC_FIXED, .vector = vector};
+
+    return apic_bus_deliver(&c->pc->apic_bus, &msg) != 0;
+}
+
 static const ApicOps apic_ops = {
     .ack = cpu_ack,
     .get_tpr = cpu_get_tpr,
@@ -155,6 +163,7 @@ static const ApicOps apic_ops = {
     .read_msr = cpu_read_apic_msr,
     .write_msr = cpu_write_apic_msr,
     .init = cpu_took_init,
+    .send = cpu_send,
 };
 
 /* ---- the APIC tells its processor ---- */

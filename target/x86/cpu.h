@@ -164,6 +164,7 @@ enum {
     EVENT_SMI = 1 << 4,
     EVENT_FLUSH = 1 << 5, /* flush all of the TLB */
     EVENT_STOP = 1 << 6,  /* the accelerator wants the thread back */
+    EVENT_NMI_AGAIN = 1 << 7, /* with EVENT_NMI: a second one came */
 };
 
 typedef enum IntKind {
@@ -185,6 +186,8 @@ typedef struct ApicOps {
     bool (*read_msr)(void *opaque, uint32_t msr, uint64_t *value); /* x2APIC 0x800-0x8ff and TSC deadline 0x6e0; false: #GP */
     bool (*write_msr)(void *opaque, uint32_t msr, uint64_t value);
     void (*init)(void *opaque); /* the CPU took an INIT */
+    /* An interrupt or (nmi) an NMI to the processor of this APIC id, for paravirtual IPIs.  False: there is none. */
+    bool (*send)(void *opaque, uint32_t apic_id, uint8_t vector, bool nmi);
 } ApicOps;
 
 /* ---- features ---- */

@@ -178,7 +178,8 @@ static void leaf_d(const X86Cpu *cpu, uint32_t index, uint32_t out[4])
     } else if (index == 1) {
         out[EAX] = cpu->features.w[CPUID_D1_EAX];
         if (has(cpu, FEAT_XSAVEC) || has(cpu, FEAT_XSAVES)) {
-            out[EBX] = LEGACY_SIZE + (cpu->xcr0 & XSTATE_AVX ? AVX_SIZE : 0) + (cpu->xcr0 & XSTATE_PKRU ? PKRU_SIZE : 0);
+            out[EBX] = LEGACY_SIZE + (cpu->xcr0 & XSTATE_AVX ? AVX_SIZE : 0) +
+                       (cpu->xcr0 & XSTATE_PKRU ? PKRU_SIZE : 0);
         }
     } else if (index == AVX && (known & XSTATE_AVX)) {
         out[EAX] = AVX_SIZE;
@@ -255,7 +256,7 @@ static void pv_leaf(const X86Cpu *cpu, uint32_t leaf, uint32_t out[4])
         break;
     case PV_BASE + 1:
         out[EAX] = KVM_FEATURE_CLOCKSOURCE | KVM_FEATURE_NOP_IO_DELAY | KVM_FEATURE_CLOCKSOURCE2 |
-                   KVM_FEATURE_CLOCKSOURCE_STABLE;
+                   KVM_FEATURE_CLOCKSOURCE_STABLE | KVM_FEATURE_PV_SEND_IPI;
         break;
     case PV_TIMING:
         out[EAX] = TSC_KHZ;

@@ -7,6 +7,7 @@
 
 #include <sys/random.h>
 
+#include "softmmu/core/machine.h"
 #include "target/x86/cpuid.h"
 #include "target/x86/segment.h"
 
@@ -99,16 +100,43 @@ static void random_to(X86Cpu *cpu, const Insn *i)
     flags_set(cpu, ok ? FL_CF : 0);
 }
 
-/* ---- hypercalls, where CPUID shows the KVM leaves: none is offered, so each says so ---- */
+/* ---- hypercalls, where CPUID shows the KVM leaves ---- */
+
+enum { KVM_EPERM = 1, KVM_EINVAL = 22, KVM_ENOSYS = 1000, KVM_HC_SEND_IPI = 10 };
+
+/*
+ * RBX and RCX: bit map of APIC ids that starts with the id in RDX; RSI: like the low half of an ICR, with a vector or
+ * NMI as delivery mode.  Returns how many processors got it.
+ */
+static int64_t send_ipis(X86Cpu *cpu)
+{
+    enum { ICR_VECTOR = 0xff, ICR_NMI = 4 << 8, ICR_ALLOWED = ICR_VECTOR | ICR_NMI | 1 << 14 /* assert */ };
+    unsigned width = cpu->code64 ? 64 : 32;
+    uint64_t maps[2] = {cpu->r[RBX], cpu->r[RCX]};
+    uint32_t icr = (uint32_t)cpu->r[RSI];
+    int64_t taken = 0;
+    if ((icr & ~(uint32_t)ICR_ALLOWED) || !cpu->apic || !cpu->apic->send) {
+        return -KVM_EINVAL;
+    }
+    machine_lock(cpu->machine->lock);
+    for (unsigned bit = 0; bit < 2 * width; bit++) {
+        uint64_t id = (uint32_t)cpu->r[RDX] + (uint64_t)bit;
+        if ((maps[bit / width] >> (bit % width) & 1) && id < UINT32_MAX) { /* UINT32_MAX would be a broadcast */
+            taken += cpu->apic->send(cpu->apic_opaque, (uint32_t)id, icr & ICR_VECTOR, icr & ICR_NMI);
+        }
+    }
+    machine_unlock(cpu->machine->lock);
+    return taken;
+}
 
 static void do_hypercall(X86Cpu *cpu, const Insn *i)
 {
-    enum { KVM_EPERM = 1, KVM_ENOSYS = 1000 };
     if (!cpu->model->expose_pv) {
         cpu_raise_ud(cpu);
     }
-    int64_t error = cpu->cpl == 0 ? -KVM_ENOSYS : -KVM_EPERM;
-    cpu->r[RAX] = cpu->code64 ? (uint64_t)error : (uint32_t)error;
+    uint64_t number = cpu->code64 ? cpu->r[RAX] : (uint32_t)cpu->r[RAX];
+    int64_t result = cpu->cpl != 0 ? -KVM_EPERM : number == KVM_HC_SEND_IPI ? send_ipis(cpu) : -KVM_ENOSYS;
+    cpu->r[RAX] = cpu->code64 ? (uint64_t)result : (uint32_t)result;
 }
 
 /* ---- MONITOR, MWAIT ---- */

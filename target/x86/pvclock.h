@@ -13,7 +13,7 @@ enum {
 };
 /* CPUID 0x40000001 EAX. */
 enum { KVM_FEATURE_CLOCKSOURCE = 1 << 0, KVM_FEATURE_NOP_IO_DELAY = 1 << 1, KVM_FEATURE_CLOCKSOURCE2 = 1 << 3,
-       KVM_FEATURE_CLOCKSOURCE_STABLE = 1 << 24 };
+       KVM_FEATURE_PV_SEND_IPI = 1 << 11, KVM_FEATURE_CLOCKSOURCE_STABLE = 1 << 24 };
 
 void pvclock_write_system_time(X86Cpu *cpu, uint64_t value);
 void pvclock_write_wall_clock(X86Cpu *cpu, uint64_t value);

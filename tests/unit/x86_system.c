@@ -329,6 +329,73 @@ static void test_protection_keys(void)
     guest_free(g);
 }
 
+/* SDM vol 3 section 6.7.1: one NMI is served, one can wait. */
+static void test_nmi_pending(void)
+{
+    Guest *g = guest_new("max", GUEST_PROT32);
+    cpu_raise_event(g->cpu, EVENT_NMI);
+    g_assert_cmphex(g->cpu->events, ==, EVENT_NMI);
+    cpu_raise_event(g->cpu, EVENT_NMI);
+    cpu_raise_event(g->cpu, EVENT_NMI);
+    g_assert_cmphex(g->cpu->events, ==, EVENT_NMI | EVENT_NMI_AGAIN);
+    cpu_lower_event(g->cpu, EVENT_NMI_AGAIN);
+    g->cpu->nmi_blocked = true;
+    cpu_raise_event(g->cpu, EVENT_NMI);
+    g_assert_cmphex(g->cpu->events, ==, EVENT_NMI);
+    guest_free(g);
+}
+
+typedef struct Sent {
+    uint32_t ids[4];
+    unsigned count;
+    uint8_t vector;
+    bool nmi;
+} Sent;
+
+static bool fake_send(void *opaque, uint32_t apic_id, uint8_t vector, bool nmi)
+{
+    Sent *sent = opaque;
+    if (apic_id == 7) {
+        return false;
+    }
+    sent->ids[sent->count++ & 3] = apic_id;
+    sent->vector = vector;
+    sent->nmi = nmi;
+    return true;
+}
+
+/* Linux Documentation/virt/kvm/x86/hypercalls.rst, KVM_HC_SEND_IPI. */
+static void test_pv_ipi(void)
+{
+    static const ApicOps ops = {.send = fake_send};
+    Guest *g = guest_new("max", GUEST_LONG64);
+    X86Cpu *cpu = g->cpu;
+    Sent sent = {0};
+    cpu->apic = &ops;
+    cpu->apic_opaque = &sent;
+    cpu->r[RAX] = 10;
+    cpu->r[RBX] = 1 << 2 | 1 << 6; /* ids 3 and 7; there is no 7 */
+    cpu->r[RCX] = 1;               /* id 65 */
+    cpu->r[RDX] = 1;
+    cpu->r[RSI] = 0x4031;
+    g_assert_cmpint(STEP(g, 0x0f, 0x01, 0xc1), ==, -1);
+    g_assert_cmpuint(cpu->r[RAX], ==, 2);
+    g_assert_cmpuint(sent.ids[0], ==, 3);
+    g_assert_cmpuint(sent.ids[1], ==, 65);
+    g_assert_cmphex(sent.vector, ==, 0x31);
+    g_assert_false(sent.nmi);
+    cpu->r[RAX] = 10;
+    cpu->r[RSI] = 0x400;
+    g_assert_cmpint(STEP(g, 0x0f, 0x01, 0xd9), ==, -1);
+    g_assert_true(sent.nmi);
+    cpu->r[RAX] = 10;
+    cpu->r[RDX] = UINT32_MAX; /* the broadcast address is nobody's id */
+    g_assert_cmpint(STEP(g, 0x0f, 0x01, 0xc1), ==, -1);
+    g_assert_cmpuint(cpu->r[RAX], ==, 0);
+    cpu->apic = NULL;
+    guest_free(g);
+}
+
 void add_system_tests(void)
 {
     g_test_add_func("/x86/system/control-registers", test_control_registers);
@@ -341,5 +408,7 @@ void add_system_tests(void)
     g_test_add_func("/x86/system/pvclock", test_pvclock);
     g_test_add_func("/x86/system/breakpoints", test_breakpoints);
     g_test_add_func("/x86/system/models", test_models);
+    g_test_add_func("/x86/system/nmi-pending", test_nmi_pending);
+    g_test_add_func("/x86/system/pv-ipi", test_pv_ipi);
     g_test_add_func("/x86/system/cpuid", test_cpuid);
 }
