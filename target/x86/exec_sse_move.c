@@ -44,21 +44,13 @@ static void movups_w_v(X86Cpu *cpu, const Insn *i)
 }
 EXEC_ONE(movups_w_v, movups_w_v);
 
-/* #GP(0) unless the memory operand is aligned to its size. */
-static inline void require_aligned(X86Cpu *cpu, const Insn *i, unsigned bytes, Access access)
-{
-    if (unlikely(seg_linear(cpu, i->seg, insn_ea(cpu, i), bytes, access) & (bytes - 1))) {
-        cpu_raise_gp0(cpu);
-    }
-}
-
 static inline void vex_load(X86Cpu *cpu, const Insn *i, bool aligned)
 {
     avx_enter(cpu);
     unsigned lanes = i->vl + 1u;
     Xmm s[2];
     if (aligned && in_memory(i)) {
-        require_aligned(cpu, i, 16 * lanes, ACCESS_READ);
+        sse_require_aligned(cpu, i->seg, insn_ea(cpu, i), 16 * lanes);
     }
     vex_rm(cpu, i, s, 16 * lanes);
     ymm_set(cpu, i->reg, s, lanes);
@@ -75,7 +67,7 @@ static inline void vex_store(X86Cpu *cpu, const Insn *i, bool aligned)
         return;
     }
     if (aligned) {
-        require_aligned(cpu, i, 16 * lanes, ACCESS_WRITE);
+        sse_require_aligned(cpu, i->seg, insn_ea(cpu, i), 16 * lanes);
     }
     mem_write_bytes(cpu, i->seg, insn_ea(cpu, i), v, 16 * lanes);
 }

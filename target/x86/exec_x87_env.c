@@ -73,6 +73,7 @@ static void read_image(X86Cpu *cpu, const Insn *i, uint8_t *image, unsigned size
 static void write_image(X86Cpu *cpu, const Insn *i, const uint8_t *image, unsigned size)
 {
     gva_t ea = insn_ea(cpu, i);
+    mem_probe(cpu, i->seg, ea, i->osize == 1 ? 2 : 4, ACCESS_WRITE);
     mem_probe(cpu, i->seg, ea + size - 1, 1, ACCESS_WRITE);
     mem_probe(cpu, i->seg, ea, size, ACCESS_WRITE);
     for (unsigned at = 0; at < size; at += PIECE) {

@@ -63,7 +63,9 @@ static void fld_m64(X86Cpu *cpu, const Insn *i)
 static Float80 read_f80(X86Cpu *cpu, const Insn *i)
 {
     Image80 image;
-    mem_read_bytes(cpu, i->seg, insn_ea(cpu, i), &image, 10);
+    gva_t ea = insn_ea(cpu, i);
+    mem_probe(cpu, i->seg, ea, 8, ACCESS_READ); /* faults of the significand come first, as on Zen */
+    mem_read_bytes(cpu, i->seg, ea, &image, 10);
     return (Float80){.mant = image.mant, .se = image.se};
 }
 
@@ -160,6 +162,9 @@ static void store(X86Cpu *cpu, const Insn *i, const void *image, unsigned size, 
     X87 *f = &cpu->fpu;
     gva_t ea = insn_ea(cpu, i);
     uint8_t blocking = e->flags & ~e->masks & STORE_LEGAL;
+    if (size > 8) {
+        mem_probe(cpu, i->seg, ea, 8, ACCESS_WRITE);
+    }
     if (blocking) {
         mem_probe(cpu, i->seg, ea, size, ACCESS_WRITE);
         e->flags = blocking;

@@ -4,6 +4,7 @@
  * Spec: Intel SDM vol 1, 10.5 (FXSAVE), 13.4-13.10 (XSAVE); vol 2 for each instruction; AMD APM vol 2, 11.4.4, 11.5.
  */
 #include "target/x86/fpu.h"
+#include "target/x86/mmu.h"
 #include "target/x86/vector.h"
 
 enum { XSTATE_X87 = 1, XSTATE_SSE = 2, XSTATE_AVX = 4, XSTATE_PKRU = 1 << 9 };
@@ -17,11 +18,24 @@ enum {
 
 /* ---- the area in memory ---- */
 
-/* Where the operand is; #GP(0) unless its linear address is a multiple of `align`. */
-static gva_t area_offset(X86Cpu *cpu, const Insn *i, unsigned align, Access access)
+/* Where the operand is; #GP(0) unless its linear address is a multiple of 64, canonical or not. */
+static gva_t area_offset(X86Cpu *cpu, const Insn *i, Access access)
 {
     gva_t ea = insn_ea(cpu, i);
-    if (seg_linear(cpu, i->seg, ea, 1, access) & (align - 1)) {
+    if (seg_linear(cpu, i->seg, ea, 1, access) & 63) {
+        cpu_raise_gp0(cpu);
+    }
+    return ea;
+}
+
+/* FXSAVE, FXRSTOR: 16 bytes.  QUIRK: here, unlike everywhere else, a bad canonical form counts first, as on Zen. */
+static gva_t fx_area_offset(X86Cpu *cpu, const Insn *i, Access access)
+{
+    gva_t ea = insn_ea(cpu, i), lin = seg_linear(cpu, i->seg, ea, 1, access);
+    if (unlikely(!mmu_canonical(cpu, lin))) {
+        mem_probe(cpu, i->seg, ea, 1, access); /* raises #SS or #GP */
+    }
+    if (lin & 15) {
         cpu_raise_gp0(cpu);
     }
     return ea;
@@ -30,6 +44,21 @@ static gva_t area_offset(X86Cpu *cpu, const Insn *i, unsigned align, Access acce
 static void area_probe(X86Cpu *cpu, const Insn *i, gva_t ea, unsigned size, Access access)
 {
     mem_probe(cpu, i->seg, ea, size, access);
+}
+
+/* QUIRK: XSAVE and XRSTOR look at both ends of the area first, as on Zen: a fault may name its last byte. */
+static void area_probe_end(X86Cpu *cpu, const Insn *i, gva_t ea, unsigned size, Access access)
+{
+    mem_probe(cpu, i->seg, ea, 1, access);
+    mem_probe(cpu, i->seg, (ea + size - 1) & asize_mask[i->asize], 1, access);
+    area_probe(cpu, i, ea, size, access);
+}
+
+/* QUIRK: the last byte first. */
+static void fx_probe(X86Cpu *cpu, const Insn *i, gva_t ea, Access access)
+{
+    mem_probe(cpu, i->seg, (ea + FX_SIZE - 1) & asize_mask[i->asize], 1, access);
+    area_probe(cpu, i, ea, FX_SIZE, access);
 }
 
 static void area_read(X86Cpu *cpu, const Insn *i, gva_t ea, uint8_t *area, unsigned from, unsigned size)
@@ -116,9 +145,9 @@ static void fxsave(X86Cpu *cpu, const Insn *i)
 {
     uint8_t area[FX_SIZE];
     fx_check(cpu);
-    gva_t ea = area_offset(cpu, i, 16, ACCESS_WRITE);
+    gva_t ea = fx_area_offset(cpu, i, ACCESS_WRITE);
 
-    area_probe(cpu, i, ea, FX_SIZE, ACCESS_WRITE);
+    fx_probe(cpu, i, ea, ACCESS_WRITE);
     fpu_store_fx(&cpu->fpu, i->osize == 3, area);
     area_write(cpu, i, ea, area, 0, OFF_MXCSR);
     area_write(cpu, i, ea, area, 32, OFF_XMM - 32);
@@ -137,9 +166,9 @@ static void fxrstor(X86Cpu *cpu, const Insn *i)
 {
     uint8_t area[FX_SIZE];
     fx_check(cpu);
-    gva_t ea = area_offset(cpu, i, 16, ACCESS_READ);
+    gva_t ea = fx_area_offset(cpu, i, ACCESS_READ);
 
-    area_probe(cpu, i, ea, FX_SIZE, ACCESS_READ);
+    fx_probe(cpu, i, ea, ACCESS_READ);
     area_read(cpu, i, ea, area, 0, OFF_XMM + 16 * vector_count(cpu));
     if (cpu->cr4 & CR4_OSFXSR) {
         uint32_t mxcsr = load32(area + OFF_MXCSR);
@@ -270,10 +299,10 @@ static void write_mxcsr(X86Cpu *cpu, const Insn *i, gva_t ea)
 static inline void save_standard(X86Cpu *cpu, const Insn *i, bool optimise)
 {
     uint64_t want = xsave_enter(cpu), use = xstate_in_use(cpu);
-    gva_t ea = area_offset(cpu, i, 64, ACCESS_WRITE);
+    gva_t ea = area_offset(cpu, i, ACCESS_WRITE);
     uint8_t area[OFF_XCOMP_BV];
 
-    area_probe(cpu, i, ea, area_size(want), ACCESS_WRITE);
+    area_probe_end(cpu, i, ea, area_size(want), ACCESS_WRITE);
     area_read(cpu, i, ea, area, OFF_XSTATE_BV, 8);
     uint64_t present = (load64(area + OFF_XSTATE_BV) & ~want) | (use & want);
     write_components(cpu, i, ea, optimise ? want & use : want, OFF_PKRU);
@@ -301,10 +330,10 @@ static void xsavec(X86Cpu *cpu, const Insn *i)
 {
     uint64_t want = xsave_enter(cpu);
     uint64_t present = want & (xstate_in_use(cpu) | (cpu->mxcsr != MXCSR_DEFAULT ? XSTATE_SSE : 0));
-    gva_t ea = area_offset(cpu, i, 64, ACCESS_WRITE);
+    gva_t ea = area_offset(cpu, i, ACCESS_WRITE);
     uint8_t area[OFF_XCOMP_BV + 8];
 
-    area_probe(cpu, i, ea, compact_size(want), ACCESS_WRITE);
+    area_probe_end(cpu, i, ea, compact_size(want), ACCESS_WRITE);
     write_components(cpu, i, ea, present, compact_pkru(want));
     if (present & XSTATE_SSE) {
         write_mxcsr(cpu, i, ea);
@@ -359,17 +388,24 @@ static void xrstor(X86Cpu *cpu, const Insn *i)
 {
     uint8_t area[AREA_MAX];
     uint64_t want = xsave_enter(cpu);
-    gva_t ea = area_offset(cpu, i, 64, ACCESS_READ);
+    gva_t ea = area_offset(cpu, i, ACCESS_READ);
 
+    mem_probe(cpu, i->seg, ea, 1, ACCESS_READ);
     area_read(cpu, i, ea, area, OFF_XSTATE_BV, 64);
     check_header(cpu, area);
     uint64_t present = load64(area + OFF_XSTATE_BV);
-    bool compact = load64(area + OFF_XCOMP_BV) != 0;
+    uint64_t listed = load64(area + OFF_XCOMP_BV);
+    bool compact = listed != 0;
+    unsigned off_pkru = compact ? compact_pkru(listed) : OFF_PKRU;
+    unsigned size = compact ? area_size(want & present & ~XSTATE_PKRU) : area_size(want);
+    if (compact && (want & present & XSTATE_PKRU)) {
+        size = off_pkru + PKRU_SIZE;
+    }
+    area_probe_end(cpu, i, ea, size, ACCESS_READ);
     area_read(cpu, i, ea, area, 0, FX_SIZE);
     if (want & present & XSTATE_AVX) {
         area_read(cpu, i, ea, area, OFF_AVX, AVX_SIZE);
     }
-    unsigned off_pkru = compact ? compact_pkru(load64(area + OFF_XCOMP_BV)) : OFF_PKRU;
     uint32_t pkru = 0;
     if (want & present & XSTATE_PKRU) {
         uint8_t image[AREA_MAX];

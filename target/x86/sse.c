@@ -42,13 +42,21 @@ void sse_raise(X86Cpu *cpu, const FloatEnv *e)
     cpu_raise(cpu, EXC_XM);
 }
 
-static gva_t operand_linear(X86Cpu *cpu, const Insn *i, Access access, bool aligned)
+void sse_require_aligned(X86Cpu *cpu, unsigned seg, gva_t off, unsigned align)
 {
-    gva_t lin = seg_linear(cpu, i->seg, insn_ea(cpu, i), 16, access);
-    if (aligned && unlikely(lin & 15)) {
+    gva_t base = cpu->code64 && seg < SEG_FS ? 0 : cpu->seg[seg].base;
+    if (unlikely((base + off) & (align - 1))) {
         cpu_raise_gp0(cpu);
     }
-    return lin;
+}
+
+static gva_t operand_linear(X86Cpu *cpu, const Insn *i, Access access, bool aligned)
+{
+    gva_t ea = insn_ea(cpu, i);
+    if (aligned) {
+        sse_require_aligned(cpu, i->seg, ea, 16);
+    }
+    return seg_linear(cpu, i->seg, ea, 16, access);
 }
 
 /* All 16 bytes lie in one page, so only the first half can fault. */

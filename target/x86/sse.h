@@ -39,6 +39,8 @@ static inline void sse_enter(X86Cpu *cpu)
 
 /* ---- operands ---- */
 
+/* #GP(0) unless seg:off is a multiple of `align`.  Comes before the limit check, also where that gives #SS (seen on Zen). */
+void sse_require_aligned(X86Cpu *cpu, unsigned seg, gva_t off, unsigned align);
 /* 16 bytes at the memory operand; #GP(0) unless aligned, or anywhere. */
 Xmm sse_load(X86Cpu *cpu, const Insn *i);
 Xmm sse_load_unaligned(X86Cpu *cpu, const Insn *i);
