@@ -241,7 +241,8 @@ typedef struct Encoder {
     uint8_t vvvv;
     unsigned at;
     int disp_at;      /* of a RIP-relative displacement, or -1 */
-    uint64_t target;  /* of the memory operand */
+    uint64_t target;  /* of the memory operand: offset in its segment */
+    uint64_t seg_base; /* of that segment */
     bool memory;
 } Encoder;
 
@@ -395,7 +396,12 @@ static void put_address_prefixes(Encoder *e)
     bool long64 = e->c->code_size == 2;
     if (chance(rng, 12) && long64) {
         static const uint8_t segs[] = {0x2e, 0x36, 0x3e, 0x26, 0x65};
-        put(e, segs[below(rng, 5)]);
+        uint8_t seg = segs[below(rng, 5)];
+        put(e, seg);
+        if (seg == 0x65) {
+            e->seg_base = CASE_GS_BASE;
+            e->target -= CASE_GS_BASE;
+        }
     }
     if (chance(rng, 12)) {
         e->adsize = long64; /* 16-bit addresses only reach memory that is not there */
@@ -555,6 +561,53 @@ static void put_immediates(Encoder *e)
     }
 }
 
+enum { OTHER_COMPONENTS = 0x2e0 }; /* of XSAVE: AVX-512, PKRU */
+
+static bool saves_state(const InsnRow *row)
+{
+    return strstr(row->name, "xsave") != NULL;
+}
+
+static bool restores_state(const InsnRow *row)
+{
+    return strstr(row->name, "xrstor") != NULL;
+}
+
+/*
+ * State images: MXCSR without reserved bits that only some hosts have (bit 17, MISALIGNSSE), and mostly valid; a header
+ * that XRSTOR mostly takes; components that the interpreter has.  mem[0] is the start of the operand.
+ */
+static void state_image(Case *c, const InsnRow *row, Rng *rng, uint64_t target)
+{
+    enum { MXCSR_AT = 24, MASK_AT = 28, HEADER_AT = 512 };
+    bool loads_mxcsr = strstr(row->name, "ldmxcsr") != NULL, xsave = row->name[0] == 'x';
+    unsigned at = loads_mxcsr ? 0 : MXCSR_AT;
+    if ((loads_mxcsr || restores_state(row)) && c->num_mem && c->mem[0].len >= at + 4) {
+        uint32_t mxcsr;
+        memcpy(&mxcsr, c->mem[0].bytes + at, 4);
+        mxcsr &= chance(rng, 4) ? ~(1u << 17) : 0xffffu;
+        memcpy(c->mem[0].bytes + at, &mxcsr, 4);
+    }
+    if (saves_state(row)) {
+        c->mxcsr_mask_at = (uint32_t)(target + MASK_AT);
+    }
+    if (!xsave) {
+        return;
+    }
+    add_memory(c, rng, target + HEADER_AT);
+    MemInit *m = &c->mem[c->num_mem - 1];
+    if (m->addr == target + HEADER_AT && m->len >= 64) {
+        uint64_t header[8] = {below(rng, 8)};
+        if (restores_state(row) && chance(rng, 3)) {
+            header[1] = 1ull << 63 | 7;
+        }
+        if (chance(rng, 8)) { /* perhaps not valid */
+            header[below(rng, 8)] ^= rng_next(rng) & ~(uint64_t)OTHER_COMPONENTS;
+        }
+        memcpy(m->bytes, header, sizeof(header));
+    }
+}
+
 /* Registers that an instruction uses without naming them in its encoding get useful values. */
 static void implicit_registers(Case *c, const InsnRow *row, Rng *rng)
 {
@@ -643,9 +696,16 @@ bool case_generate(Case *c, unsigned row_index, Rng *rng)
     c->code_size = row->modes == MODE_64 ? 2 : row->modes == MODE_16_32 ? 1 : chance(rng, 6) ? 1 : 2;
     random_registers(c, rng);
     random_fx(c, rng, row->attr);
+    bool components = row->name[0] == 'x' && (saves_state(row) || restores_state(row)); /* chosen by EAX */
+    if (components) {
+        c->r[RAX] = (chance(rng, 2) ? 7 : rng_next(rng)) & ~(uint64_t)OTHER_COMPONENTS;
+    }
     Encoder e = {.c = c, .rng = rng, .row = row, .disp_at = -1};
     e.memory = row->mod == MOD_MEM || (row->mod == MOD_ANY && chance(rng, 2));
-    e.target = random_target(rng, row->attr & A_SSE ? row->map >= MAP_VEX_0F ? 32 : 16 : 8);
+    e.target = random_target(rng, saves_state(row) || restores_state(row) ? 832 : row->attr & A_SSE ? row->map >= MAP_VEX_0F ? 32 : 16 : 8);
+    if ((saves_state(row) || restores_state(row)) && !chance(rng, 20)) {
+        e.target &= ~63ull;
+    }
     if (row->map >= MAP_VEX_0F) {
         put_vex(&e);
     } else {
@@ -654,17 +714,20 @@ bool case_generate(Case *c, unsigned row_index, Rng *rng)
     put_opcode(&e);
     put_modrm(&e);
     put_immediates(&e);
-    if (e.at > 15) {
+    if (e.at > 15 || (components && (c->r[RAX] & OTHER_COMPONENTS))) {
         return case_generate(c, row_index, rng);
     }
     c->len = (uint8_t)e.at;
     c->ip = choose_ip(rng, c->len);
     fix_rip_relative(&e);
     if (e.memory || has_method(row->operands, 'O')) {
-        add_memory(c, rng, e.target);
+        add_memory(c, rng, e.target + e.seg_base);
+        state_image(c, row, rng, e.target + e.seg_base);
     }
     implicit_registers(c, row, rng);
-    add_memory(c, rng, c->r[RSP] & ~7ull);
+    if (!saves_state(row) && !restores_state(row)) { /* their image may be at the stack's top */
+        add_memory(c, rng, c->r[RSP] & ~7ull);
+    }
     if (!strncmp(row->name, "popf", 4) && c->num_mem) {
         /* TF, NT and AC would trap in the harness itself: guest tests cover them. */
         unsigned at = (unsigned)(c->r[RSP] & 7);

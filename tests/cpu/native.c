@@ -19,6 +19,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "target/x86/sse.h"
+
 #ifdef __x86_64__
 
 /* What native.S reads and writes; the offsets are written there too. */
@@ -106,18 +108,19 @@ static void on_signal(int sig, siginfo_t *info, void *context)
     native_control.faulted = 1;
 }
 
-static void put_code(const Case *c)
+/* The case, and behind it the way out. */
+static void put_code(const Case *c, uint8_t *code_rw)
 {
-    uint8_t *code = (uint8_t *)(uintptr_t)c->ip;
-    memcpy(code, c->bytes, c->len);
-    uint8_t *after = code + c->len;
-    if ((uintptr_t)after + 8 > CODE_BASE + EXIT_POINTER) {
+    uint32_t at = c->ip - (uint32_t)CODE_BASE;
+    memcpy(code_rw + at, c->bytes, c->len);
+    uint8_t *after = code_rw + at + c->len;
+    if (at + c->len + 8 > EXIT_POINTER) {
         return;
     }
     if (c->code_size == 2) {
         after[0] = 0xff; /* jmp [rip + d] */
         after[1] = 0x25;
-        uint32_t d = (uint32_t)(CODE_BASE + EXIT_POINTER - ((uintptr_t)after + 6));
+        uint32_t d = EXIT_POINTER - (at + c->len + 6);
         memcpy(after + 2, &d, 4);
     } else {
         after[0] = 0xea; /* jmp 0x33:trampoline */
@@ -125,6 +128,17 @@ static void put_code(const Case *c)
         memcpy(after + 1, &target, 4);
         after[5] = 0x33;
         after[6] = 0;
+    }
+}
+
+/* What this CPU says may be set in MXCSR: put in place of it what the interpreter says. */
+static void patch_mxcsr_mask(uint32_t at)
+{
+    FxImage own;
+    uint32_t *mask = (uint32_t *)(uintptr_t)at;
+    __asm__ volatile("fxsave64 %0" : "=m"(own));
+    if (*mask == own.mxcsr_mask) {
+        *mask = MXCSR_MASK;
     }
 }
 
@@ -142,7 +156,7 @@ static void run_one(const Case *c, Outcome *out, uint8_t *code_rw)
     for (unsigned i = 0; i < c->num_mem; i++) {
         memcpy((void *)(uintptr_t)c->mem[i].addr, c->mem[i].bytes, c->mem[i].len);
     }
-    put_code(c);
+    put_code(c, code_rw);
     memcpy(k->r_in, c->r, sizeof(k->r_in));
     k->flags_in = c->flags;
     k->fx_in = c->fx;
@@ -168,6 +182,9 @@ static void run_one(const Case *c, Outcome *out, uint8_t *code_rw)
         out->vector = -1;
         out->error = 0;
         out->cr2 = 0;
+        if (c->mxcsr_mask_at) {
+            patch_mxcsr_mask(c->mxcsr_mask_at);
+        }
     }
     out->mem_hash = silicon_hash((void *)DATA_BASE, DATA_SIZE, (void *)STACK_BASE, STACK_SIZE);
 }
@@ -182,12 +199,22 @@ static void map_fixed(uint64_t addr, size_t len, int prot, int fd, off_t off)
     }
 }
 
-static void child_memory(void)
+/* Code is written by another mapping than the one it runs in, so that no case can change it.  Returns the former. */
+static uint8_t *child_memory(void)
 {
+    int fd = memfd_create("silicon-code", 0);
+    if (fd < 0 || ftruncate(fd, CODE_SIZE) != 0) {
+        perror("silicon: no memory for code");
+        _exit(4);
+    }
     map_fixed(DATA_BASE, DATA_SIZE, PROT_READ | PROT_WRITE, -1, 0);
     map_fixed(STACK_BASE, STACK_SIZE, PROT_READ | PROT_WRITE, -1, 0);
-    map_fixed(CODE_BASE, CODE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC, -1, 0);
-    uint8_t *code = (uint8_t *)CODE_BASE;
+    map_fixed(CODE_BASE, CODE_SIZE, PROT_READ | PROT_EXEC, fd, 0);
+    uint8_t *code = mmap(NULL, CODE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (code == MAP_FAILED) {
+        perror("silicon: cannot map the code");
+        _exit(4);
+    }
     memset(code, 0xcc, CODE_SIZE);
     uint64_t exit64 = (uint64_t)(uintptr_t)native_exit64;
     memcpy(code + EXIT_POINTER, &exit64, 8);
@@ -196,6 +223,7 @@ static void child_memory(void)
     t[0] = 0xff;
     t[1] = 0x25;
     memcpy(t + 2, &d, 4);
+    return code;
 }
 
 static void child_signals(void)
@@ -236,7 +264,7 @@ static void child_main(Shared *sh)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     struct rlimit no_core = {0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
-    child_memory();
+    uint8_t *code_rw = child_memory();
     child_signals();
     syscall(SYS_arch_prctl, ARCH_SET_GS, CASE_GS_BASE);
     /* Compatibility code needs real data segments; 64-bit code does not look at them. */
@@ -252,7 +280,7 @@ static void child_main(Shared *sh)
         }
         Slot *s = &sh->slots[turn & 1];
         for (unsigned i = 0; i < s->count; i++) {
-            run_one(&s->cases[i], &s->outcomes[i], (uint8_t *)CODE_BASE);
+            run_one(&s->cases[i], &s->outcomes[i], code_rw);
         }
         memcpy(sh->data, (void *)DATA_BASE, DATA_SIZE);
         memcpy(sh->stack, (void *)STACK_BASE, STACK_SIZE);

@@ -78,21 +78,11 @@ static void normalise_landing(Outcome *native, const Outcome *engine)
     native->cr2 = 0;
 }
 
-/*
- * What the host's kernel and microcode add to a page fault: Linux reports addresses of its own half as present, and
- * operands of more than 16 bytes fault at the chunk the microcode was at, not at the first byte missing.
- */
-static void normalise_fault(const InsnRow *row, Outcome *native, Outcome *engine)
+/* What the host's kernel adds to a page fault: Linux reports addresses of its own half as present. */
+static void normalise_fault(Outcome *native, const Outcome *engine)
 {
-    if (native->vector != EXC_PF || engine->vector != EXC_PF) {
-        return;
-    }
-    if (native->cr2 >> 47) {
+    if (native->vector == EXC_PF && engine->vector == EXC_PF && native->cr2 >> 47) {
         native->error &= ~(uint32_t)PF_P;
-    }
-    bool chunks = (row->attr & A_X87) || strncmp(row->name, "fx", 2) == 0 || strncmp(row->name, "maskmov", 7) == 0;
-    if (chunks && (uint32_t)(native->cr2 - engine->cr2) + 512 < 1024) {
-        engine->cr2 = native->cr2;
     }
 }
 
@@ -102,7 +92,7 @@ static bool same_outcome(const Case *c, Outcome *n, Outcome *e, GString *why)
     const InsnRow *row = &insn_rows[c->row];
     bool same = true;
     normalise_landing(n, e);
-    normalise_fault(row, n, e);
+    normalise_fault(n, e);
     if (n->vector != e->vector || n->error != e->error || n->cr2 != e->cr2) {
         g_string_append_printf(why, "  vector %d/%d error %x/%x cr2 %" PRIx64 "/%" PRIx64 "\n", n->vector, e->vector,
                                n->error, e->error, n->cr2, e->cr2);
