@@ -26,7 +26,10 @@ typedef struct AccelOps {
     void (*destroy)(Accel *accel);
     /* Attach to a CPU that has been reset; starts its thread, which waits until accel_resume(). */
     bool (*vcpu_create)(Accel *accel, struct X86Cpu *cpu, GError **error);
-    /* Main thread, machine lock held once: pause releases it while it waits.  pause returns when no vCPU runs guest code and X86Cpu is up to date. */
+    /*
+     * Main thread, machine lock held once: pause releases it while it waits.  pause returns when no vCPU runs guest
+     * code and X86Cpu is up to date.
+     */
     void (*pause)(Accel *accel);
     void (*resume)(Accel *accel);
     /* Any thread: the vCPU must look at its interrupts and requests soon. */

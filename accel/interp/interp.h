@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The interpreter, and what the translator's engine shares with it: one host thread a vCPU runs decoded instructions out of a cache of straight-line blocks, keyed by
- * physical address, so that a page mapped twice is decoded once.  A block is valid while the generation of its RAM
- * page stands still (softmmu/core/ram.h); there are no lists to unlink.
+ * The interpreter, and what the translator's engine shares with it: one host thread a vCPU runs decoded instructions
+ * out of a cache of straight-line blocks, keyed by physical address, so that a page mapped twice is decoded once.  A
+ * block is valid while the generation of its RAM page stands still (softmmu/core/ram.h); there are no lists to unlink.
  */
 #pragma once
 

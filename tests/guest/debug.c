@@ -76,13 +76,15 @@ static void single_step(void)
     /* MOV SS: no trap between it and the next instruction */
     arm();
     keep_tf = true;
-    __asm__ volatile(LABEL(1, label_a) LABEL(2, label_b) "mov %%ss, %%ecx;" SET_TF "nop; mov %%ecx, %%ss; 1: nop; 2:" CLEAR_TF ::: "rax", "rcx", "memory");
+    __asm__ volatile(LABEL(1, label_a) LABEL(2, label_b) "mov %%ss, %%ecx;" SET_TF "nop; mov %%ecx, %%ss; 1: nop; "
+        "2:" CLEAR_TF ::: "rax", "rcx", "memory");
     check_eq(rips[1], label_b);
     check_eq(hits, 5);
     /* a repeated string instruction traps after every iteration */
     arm();
     static uint8_t from[8], to[8];
-    __asm__ volatile(LABEL(1, label_a) LABEL(2, label_b) "mov $3, %%ecx;" SET_TF "1: rep movsb; 2:" CLEAR_TF ::"S"(from), "D"(to) : "rax", "rcx", "memory");
+    __asm__ volatile(LABEL(1, label_a) LABEL(2, label_b) "mov $3, %%ecx;" SET_TF "1: rep movsb; 2:" CLEAR_TF
+        ::"S"(from), "D"(to) : "rax", "rcx", "memory");
     check_eq(hits, 6);
     check_eq(rips[0], label_a);
     check_eq(rips[1], label_a);
@@ -131,8 +133,10 @@ static void execution_breakpoints(void)
     check_eq(flags[0] & RF, 0);
     /* two breakpoints at one instruction report both; DR2 also matches though it is not enabled? only enabled ones must */
     arm();
-    __asm__ volatile(LABEL(1, label_a) "mov label_a(%%rip), %%rax; mov %%rax, %%dr0; mov %%rax, %%dr3; mov %0, %%rax; mov %%rax, %%dr7;"
-                     "nop; 1: nop; xor %%eax, %%eax; mov %%rax, %%dr7" ::"r"(DR7(0, EXEC, LEN1) | DR7(3, EXEC, LEN1)) : "rax", "memory");
+    __asm__ volatile(LABEL(1, label_a) "mov label_a(%%rip), %%rax; mov %%rax, %%dr0; mov %%rax, %%dr3; "
+        "mov %0, %%rax; mov %%rax, %%dr7;"
+                     "nop; 1: nop; xor %%eax, %%eax; mov %%rax, %%dr7" ::"r"(DR7(0, EXEC, LEN1) | DR7(3, EXEC,
+                         LEN1)) : "rax", "memory");
     check_eq(hits, 1);
     check_eq(dr6s[0] & 0xe009, 9);
     /* a data breakpoint type does not fire on execution */
@@ -142,14 +146,17 @@ static void execution_breakpoints(void)
     check_eq(hits, 0);
     /* after MOV SS the breakpoint on the next instruction is suppressed */
     arm();
-    __asm__ volatile(LABEL(1, label_a) "mov label_a(%%rip), %%rax; mov %%rax, %%dr0; mov %0, %%rax; mov %%rax, %%dr7; mov %%ss, %%ecx;"
-                     "mov %%ecx, %%ss; 1: nop; xor %%eax, %%eax; mov %%rax, %%dr7" ::"r"(DR7(0, EXEC, LEN1)) : "rax", "rcx", "memory");
+    __asm__ volatile(LABEL(1, label_a) "mov label_a(%%rip), %%rax; mov %%rax, %%dr0; mov %0, %%rax; "
+        "mov %%rax, %%dr7; mov %%ss, %%ecx;"
+                     "mov %%ecx, %%ss; 1: nop; xor %%eax, %%eax; mov %%rax, %%dr7" ::"r"(DR7(0, EXEC, LEN1))
+                         : "rax", "rcx", "memory");
     check_eq(hits, 0);
     /* RF set by IRET holds for one instruction */
     arm();
     __asm__ volatile(LABEL(1, label_b) "mov label_b(%%rip), %%rax; mov %%rax, %%dr0; mov %0, %%rax; mov %%rax, %%dr7;"
                      "mov %%ss, %%eax; push %%rax; lea 8(%%rsp), %%rax; push %%rax; pushfq; orl $0x10000, (%%rsp);"
-                     "mov %%cs, %%eax; push %%rax; push label_b(%%rip); iretq; ud2; 1: nop; pushfq; pop %%rcx; xor %%eax, %%eax; mov %%rax, %%dr7;"
+                     "mov %%cs, %%eax; push %%rax; push label_b(%%rip); iretq; ud2; 1: nop; pushfq; pop %%rcx; "
+                         "xor %%eax, %%eax; mov %%rax, %%dr7;"
                      "mov %%rcx, label_c(%%rip)" ::"r"(DR7(0, EXEC, LEN1)) : "rax", "rcx", "memory");
     check_eq(hits, 0);
     check_eq(label_c & RF, 0);
@@ -169,7 +176,8 @@ static unsigned data_hits(uint64_t address, uint64_t dr7, void (*access)(void))
 #define ACCESSOR(name, text)                                                                                           \
     static void name(void)                                                                                             \
     {                                                                                                                  \
-        __asm__ volatile("lea data(%%rip), %%rcx;" LABEL(9, label_a) text "; 9: nop; nop" ::: "rax", "rcx", "rdx", "memory");                \
+        __asm__ volatile("lea data(%%rip), %%rcx;" LABEL(9, label_a) text "; 9: nop; nop" ::: "rax", "rcx", "rdx",   \
+            "memory");                                                                                               \
     }
 ACCESSOR(write1_at8, "movb $1, 8(%%rcx)")
 ACCESSOR(read1_at8, "movb 8(%%rcx), %%dl")
@@ -220,7 +228,8 @@ static void data_breakpoints(void)
     arm();
     write_dr1((uint64_t)data + 2);
     write_dr7(DR7(1, WRITE, LEN1));
-    __asm__ volatile(LABEL(1, label_b) LABEL(2, label_c) "lea data(%%rip), %%rdi; mov $8, %%ecx; 1: rep stosb; 2:" ::: "rax", "rcx", "rdi", "memory");
+    __asm__ volatile(LABEL(1, label_b) LABEL(2, label_c) "lea data(%%rip), %%rdi; mov $8, %%ecx; 1: rep stosb; 2:"
+        ::: "rax", "rcx", "rdi", "memory");
     write_dr7(0x400);
     check_eq(hits, 1);
     check(rips[0] == label_b || rips[0] == label_c);

@@ -165,7 +165,8 @@ static void floating_point(void)
 {
     /* x87: the fault comes with the next waiting instruction */
     static const uint16_t unmask_ze = 0x037b;
-    Trap t = TRY(__asm__ volatile("fninit; fldcw %0; fldz; fld1; fdiv %%st(1), %%st; fnstsw %%ax; fnstcw -16(%%rsp);" AT "fwait" ::"m"(unmask_ze) : "rax"));
+    Trap t = TRY(__asm__ volatile("fninit; fldcw %0; fldz; fld1; fdiv %%st(1), %%st; fnstsw %%ax; "
+        "fnstcw -16(%%rsp);" AT "fwait" ::"m"(unmask_ze) : "rax"));
     EXPECT_FAULT(t, MF, 0);
     __asm__ volatile("fninit");
     t = TRY(__asm__ volatile("fninit; fldcw %0; fldz; fld1; fdiv %%st(1), %%st; fnclex; fwait; fninit" ::"m"(unmask_ze)));
@@ -175,7 +176,8 @@ static void floating_point(void)
     __asm__ volatile("fninit");
     /* SSE: at once, before the destination changes */
     static const uint32_t unmask = 0x1d80, one = 0x3f800000, reserved = 0x10000;
-    t = TRY(__asm__ volatile("ldmxcsr %0; movss %1, %%xmm0; xorps %%xmm1, %%xmm1;" AT "divss %%xmm1, %%xmm0" ::"m"(unmask), "m"(one) : "rax"));
+    t = TRY(__asm__ volatile("ldmxcsr %0; movss %1, %%xmm0; xorps %%xmm1, %%xmm1;" AT "divss %%xmm1, %%xmm0"
+        ::"m"(unmask), "m"(one) : "rax"));
     EXPECT_FAULT(t, XM, 0);
     uint32_t kept = 0;
     __asm__ volatile("movss %%xmm0, %0" : "=m"(kept));
@@ -188,7 +190,8 @@ static void floating_point(void)
     EXPECT_FAULT(TRY(__asm__ volatile(AT "ldmxcsr %0" ::"m"(reserved) : "rax")), GP, 0);
     __asm__ volatile("ldmxcsr %0" ::"m"((uint32_t){0x1f80}));
     EXPECT_FAULT(TRY(__asm__ volatile("lea -63(%%rsp), %%rcx;" AT "movaps (%%rcx), %%xmm0" ::: "rax", "rcx")), GP, 0);
-    EXPECT_FAULT(TRY(__asm__ volatile("lea -56(%%rsp), %%rcx; and $-16, %%rcx; add $8, %%rcx;" AT "cmpxchg16b (%%rcx)" ::: "rax", "rcx")), GP, 0);
+    EXPECT_FAULT(TRY(__asm__ volatile("lea -56(%%rsp), %%rcx; and $-16, %%rcx; "
+        "add $8, %%rcx;" AT "cmpxchg16b (%%rcx)" ::: "rax", "rcx")), GP, 0);
 }
 
 static void general_protection(void)
@@ -196,9 +199,12 @@ static void general_protection(void)
     /* non-canonical: #GP, through the stack #SS */
     EXPECT_FAULT(TRY(__asm__ volatile("mov $1, %%rcx; shl $63, %%rcx;" AT "mov (%%rcx), %%eax" ::: "rax", "rcx")), GP, 0);
     EXPECT_FAULT(TRY(__asm__ volatile("mov $1, %%rcx; shl $47, %%rcx;" AT "mov %%eax, (%%rcx)" ::: "rax", "rcx")), GP, 0);
-    EXPECT_FAULT(TRY(__asm__ volatile("mov $1, %%rcx; shl $47, %%rcx; sub $3, %%rcx;" AT "mov %%eax, (%%rcx)" ::: "rax", "rcx")), GP, 0);
-    EXPECT_FAULT(TRY(__asm__ volatile("mov %%rbp, %%rdx; mov $1, %%rbp; shl $47, %%rbp;" AT "mov (%%rbp), %%eax" ::: "rax", "rdx")), SS, 0);
-    EXPECT_FAULT(TRY(__asm__ volatile("mov $1, %%rcx; shl $47, %%rcx; mov %%rcx, %%rdi; mov $1, %%ecx;" AT "rep stosb" ::: "rax", "rcx", "rdi")), GP, 0);
+    EXPECT_FAULT(TRY(__asm__ volatile("mov $1, %%rcx; shl $47, %%rcx; sub $3, %%rcx;" AT "mov %%eax, (%%rcx)"
+        ::: "rax", "rcx")), GP, 0);
+    EXPECT_FAULT(TRY(__asm__ volatile("mov %%rbp, %%rdx; mov $1, %%rbp; shl $47, %%rbp;" AT "mov (%%rbp), %%eax"
+        ::: "rax", "rdx")), SS, 0);
+    EXPECT_FAULT(TRY(__asm__ volatile("mov $1, %%rcx; shl $47, %%rcx; mov %%rcx, %%rdi; "
+        "mov $1, %%ecx;" AT "rep stosb" ::: "rax", "rcx", "rdi")), GP, 0);
     /* branches to a non-canonical address */
     EXPECT(TRY(__asm__ volatile("mov $1, %%rcx; shl $47, %%rcx; jmp *%%rcx" ::: "rcx")), GP, 0);
     EXPECT(TRY(__asm__ volatile("mov $1, %%rcx; shl $47, %%rcx; push %%rcx; ret" ::: "rcx")), GP, 0);

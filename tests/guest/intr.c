@@ -884,7 +884,8 @@ static void interrupted_strings(void)
     bool ok = true;
     for (unsigned round = 0; round < 8 && !inside; round++) {
         uint64_t rcx = SIZE / 2, rsi = (uint64_t)a, rdi = (uint64_t)a + SIZE / 2;
-        __asm__ volatile("lea 1f(%%rip), %%rax; mov %%rax, rep_rip(%%rip); 1: rep movsb" : "+c"(rcx), "+S"(rsi), "+D"(rdi)::"rax", "memory");
+        __asm__ volatile("lea 1f(%%rip), %%rax; mov %%rax, rep_rip(%%rip); 1: rep movsb" : "+c"(rcx), "+S"(rsi),
+            "+D"(rdi)::"rax", "memory");
         ok = ok && rcx == 0 && rsi == (uint64_t)a + SIZE / 2 && rdi == (uint64_t)a + SIZE;
     }
     cli();

@@ -526,7 +526,8 @@ static void implicit_accesses(void)
         uint64_t base;
     } __attribute__((packed)) moved = {0x57, (uint64_t)page - 0x50}, home;
     __asm__ volatile("sgdt %0" : "=m"(home));
-    void reload(void) { __asm__ volatile("push %0; popfq; mov %1, %%ds; mov %2, %%ds" ::"r"((uint64_t)AC | 2), "r"(0x50), "r"(0x10) : "memory"); }
+    void reload(void) { __asm__ volatile("push %0; popfq; mov %1, %%ds; mov %2, %%ds" ::"r"((uint64_t)AC | 2),
+        "r"(0x50), "r"(0x10) : "memory"); }
     map(P | W);
     __asm__ volatile("lgdt %0" ::"m"(moved));
     check_eq(TRY(reload()).vector, -1);

@@ -177,7 +177,8 @@ extern uint8_t gate32[], gate16[], gate16_end[];
 static void call_gates(void)
 {
     /* push three parameters, call the gate; then ESP must be back, and FS null */
-    static const char call[] = "\x68\x11\x11\x00\x00\x68\x22\x22\x00\x00\x68\x33\x33\x00\x00\x9a\x00\x00\x00\x00\x5b\x00\x89\xe6\x8c\xe2";
+    static const char call[] =
+        "\x68\x11\x11\x00\x00\x68\x22\x22\x00\x00\x68\x33\x33\x00\x00\x9a\x00\x00\x00\x00\x5b\x00\x89\xe6\x8c\xe2";
     gdt[GATE / 8] = gate(CODE32, (uint32_t)gate32, 0xec, 3);
     static uint32_t esp, fs;
     bool note(Frame *f) { if ((f->cs & 3) == 3) { esp = f->esi; fs = f->edx; } return false; }
@@ -261,7 +262,8 @@ static void far_pointers(void)
     __asm__ volatile("lfs %2, %0; mov %%fs, %1" : "=r"(v), "=r"(s) : "m"(p));
     check_eq(v, 0x12345678);
     check_eq(s & 0xffff, DATA32);
-    __asm__ volatile("mov $-1, %0; lgsw %2, %w0; mov %%gs, %1" : "=&r"(v), "=r"(s) : "m"(*((uint8_t(*)[6])&(uint8_t[6]){0x21, 0x43, 0x33})));
+    __asm__ volatile("mov $-1, %0; lgsw %2, %w0; mov %%gs, %1" : "=&r"(v), "=r"(s)
+        : "m"(*((uint8_t(*)[6])&(uint8_t[6]){0x21, 0x43, 0x33})));
     check_eq(v, 0xffff4321);
     check_eq(s & 0xffff, 0x33);
     __asm__ volatile("mov %%es, %%ecx; les %1, %0; mov %%ecx, %%es" : "=&r"(v) : "m"(p) : "ecx");
@@ -275,10 +277,12 @@ static void far_pointers(void)
     check_eq(kept, 7); /* neither the register nor the segment */
     /* ARPL */
     uint32_t flags;
-    __asm__ volatile("mov $0x30, %%ecx; mov $0x33, %%edx; arpl %%dx, %%cx; pushf; pop %0; mov %%ecx, %1" : "=r"(flags), "=r"(v)::"ecx", "edx");
+    __asm__ volatile("mov $0x30, %%ecx; mov $0x33, %%edx; arpl %%dx, %%cx; pushf; pop %0; mov %%ecx, %1"
+        : "=r"(flags), "=r"(v)::"ecx", "edx");
     check_eq(v, 0x33);
     check(flags & 0x40);
-    __asm__ volatile("mov $0x33, %%ecx; mov $0x31, %%edx; arpl %%dx, %%cx; pushf; pop %0; mov %%ecx, %1" : "=r"(flags), "=r"(v)::"ecx", "edx");
+    __asm__ volatile("mov $0x33, %%ecx; mov $0x31, %%edx; arpl %%dx, %%cx; pushf; pop %0; mov %%ecx, %1"
+        : "=r"(flags), "=r"(v)::"ecx", "edx");
     check_eq(v, 0x33);
     check(!(flags & 0x40));
     /* INTO, BOUND */
@@ -300,18 +304,21 @@ static void small_stacks(void)
     /* B clear: SP alone moves, the upper half of ESP stands */
     describe(SEL, (uint32_t)area, 0xffff, 0x93, 0);
     uint32_t esp, v;
-    __asm__ volatile("mov %%esp, %%edx; mov %%ss, %%ecx; mov %w2, %%ss; mov $0xabcd0002, %%esp; pushw $0x1234; mov %%esp, %0; pushw $0x5678; mov %%esp, %1; mov %%ecx, %%ss; mov %%edx, %%esp"
+    __asm__ volatile("mov %%esp, %%edx; mov %%ss, %%ecx; mov %w2, %%ss; mov $0xabcd0002, %%esp; pushw $0x1234; "
+        "mov %%esp, %0; pushw $0x5678; mov %%esp, %1; mov %%ecx, %%ss; mov %%edx, %%esp"
                      : "=&r"(esp), "=&r"(v) : "r"(SEL) : "ecx", "edx", "memory");
     check_eq(esp, 0xabcd0000);
     check_eq(v, 0xabcdfffe);
     check_eq(*(uint16_t *)area, 0x1234);
     check_eq(*(uint16_t *)(area + 0xfffe), 0x5678);
-    __asm__ volatile("mov %%esp, %%edx; mov %%ss, %%ecx; mov %w2, %%ss; mov $0x1234fffc, %%esp; pop %0; mov %%esp, %1; mov %%ecx, %%ss; mov %%edx, %%esp"
+    __asm__ volatile("mov %%esp, %%edx; mov %%ss, %%ecx; mov %w2, %%ss; mov $0x1234fffc, %%esp; pop %0; "
+        "mov %%esp, %1; mov %%ecx, %%ss; mov %%edx, %%esp"
                      : "=&r"(v), "=&r"(esp) : "r"(SEL) : "ecx", "edx", "memory");
     check_eq(esp, 0x12340000);
     check_eq(v >> 16, 0x5678);
     /* ENTER, LEAVE and CALL use BP's and SP's 16 bits likewise */
-    __asm__ volatile("push %%ebp; mov %%esp, %%edx; mov %%ss, %%ecx; mov %w2, %%ss; mov $0x77770100, %%esp; mov $0x8888aaaa, %%ebp; enter $16, $0; mov %%esp, %0; leave; mov %%esp, %1;"
+    __asm__ volatile("push %%ebp; mov %%esp, %%edx; mov %%ss, %%ecx; mov %w2, %%ss; mov $0x77770100, %%esp; "
+        "mov $0x8888aaaa, %%ebp; enter $16, $0; mov %%esp, %0; leave; mov %%esp, %1;"
                      "mov %%ecx, %%ss; mov %%edx, %%esp; pop %%ebp" : "=&a"(v), "=&S"(esp) : "D"(SEL) : "ecx", "edx", "memory");
     check_eq(v, 0x777700ec);
     check_eq(esp, 0x77770100);

@@ -95,7 +95,8 @@ static void counters(unsigned n)
         uint64_t lo = (uint64_t)wide, hi = (uint64_t)(wide >> 64);
         uint8_t ok;
         do {
-            __asm__ volatile("lock cmpxchg16b %0; setz %1" : "+m"(wide), "=qm"(ok), "+a"(lo), "+d"(hi) : "b"(lo + 1), "c"(hi + 2) : "memory", "cc");
+            __asm__ volatile("lock cmpxchg16b %0; setz %1" : "+m"(wide), "=qm"(ok), "+a"(lo), "+d"(hi)
+                : "b"(lo + 1), "c"(hi + 2) : "memory", "cc");
         } while (!ok);
         /* XCHG locks by itself */
         uint64_t mine = 1;

@@ -121,7 +121,8 @@ static void one_control(void)
     static const uint8_t which[] = {0, 2, 3, 4, 8};
     op_index = which[random64() % 5];
     uint64_t cr0 = read_cr0(), cr3 = read_cr3(), cr4 = read_cr4(), v = value();
-    op_value = op_index == 3 ? cr3 | (v & 0xfff0000000000fff) : op_index == 4 && random64() & 1 ? cr4 ^ v : op_index == 0 && random64() & 1 ? cr0 ^ v : v;
+    op_value = op_index == 3 ? cr3 | (v & 0xfff0000000000fff) : op_index == 4 && random64() & 1 ? cr4 ^ v
+        : op_index == 0 && random64() & 1 ? cr0 ^ v : v;
     caught[3] += try_call(write_control, 0).vector >= 0;
     done[3]++;
     write_cr3(cr3 & ~0xfffull);

@@ -16,7 +16,8 @@ typedef struct Regs {
 #define STRING(name, text)                                                                                             \
     static void name(Regs *r)                                                                                          \
     {                                                                                                                  \
-        __asm__ volatile("push %%rbx; mov %0, %%rbx; push 32(%%rbx); popfq; mov (%%rbx), %%rcx; mov 8(%%rbx), %%rsi; mov 16(%%rbx), %%rdi;"  \
+        __asm__ volatile("push %%rbx; mov %0, %%rbx; push 32(%%rbx); popfq; mov (%%rbx), %%rcx; "                    \
+            "mov 8(%%rbx), %%rsi; mov 16(%%rbx), %%rdi;"                                                             \
                          "mov 24(%%rbx), %%rax;" text "; mov %%rcx, (%%rbx); mov %%rsi, 8(%%rbx); mov %%rdi, 16(%%rbx);"      \
                          "mov %%rax, 24(%%rbx); pushfq; pop 32(%%rbx); cld; pop %%rbx" ::"r"(r)                        \
                          : "rax", "rcx", "rdx", "rsi", "rdi", "memory", "cc");                                         \
