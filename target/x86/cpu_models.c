@@ -48,7 +48,7 @@ static const char *const absent_names[] = {
     "pbe", "pcommit", "pdcm", "perfctr-core", "perfctr-nb", "pfthreshold", "phe", "phe-en", "pmm", "pmm-en",
     "pn", "pschange-mc-no", "rdctl-no", "rsba", "rtm", "sbdr-ssdp-no", "serialize", "sgx", "sgxlc", "skinit",
     "skip-l1dfl-vmentry", "smx", "spec-ctrl", "split-lock-detect", "ssb-no", "ssbd", "stibp", "succor", "svm-lock",
-    "svme-addr-chk", "taa-no", "tbm", "tce", "tm", "tm2", "topoext", "tsc-adjust", "tsc-scale", "tsx-ctrl",
+    "svme-addr-chk", "taa-no", "tbm", "tce", "tm", "tm2", "topoext", "tsc-scale", "tsx-ctrl",
     "tsx-ldtrk", "v-vmsave-vmload", "vaes", "vgif", "virt-ssbd", "vmcb-clean", "vmx-mbec", "vpclmulqdq", "waitpkg",
     "wdt", "xcrypt", "xcrypt-en", "xfd", "xop", "xstore", "xstore-en", "xtpr",
 };
@@ -61,7 +61,7 @@ static const Feature implemented[] = {
     FEAT_X2APIC, FEAT_MOVBE, FEAT_POPCNT, FEAT_TSC_DEADLINE, FEAT_AES, FEAT_XSAVE, FEAT_RDRAND, FEAT_HYPERVISOR,
     FEAT_FSGSBASE, FEAT_SMEP, FEAT_ERMS, FEAT_INVPCID, FEAT_RDSEED, FEAT_SMAP, FEAT_UMIP, FEAT_RDPID, FEAT_FSRM,
     FEAT_XSAVEOPT, FEAT_XGETBV1, FEAT_SYSCALL, FEAT_NX, FEAT_PDPE1GB, FEAT_RDTSCP, FEAT_LM, FEAT_LAHF_LM, FEAT_INVTSC,
-    FEAT_HT, FEAT_ABM, FEAT_CLFLUSHOPT, FEAT_CLWB, FEAT_3DNOWPREFETCH, FEAT_XSAVEC, FEAT_PKU, FEAT_PKS,
+    FEAT_HT, FEAT_ABM, FEAT_CLFLUSHOPT, FEAT_CLWB, FEAT_3DNOWPREFETCH, FEAT_XSAVEC, FEAT_TSC_ADJUST, FEAT_PKU, FEAT_PKS,
 };
 
 /* ---- models ---- */

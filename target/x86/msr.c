@@ -314,7 +314,7 @@ static bool read_special(X86Cpu *cpu, uint32_t msr, uint64_t *value)
         return has(cpu, FEAT_TSC);
     case MSR_TSC_ADJUST:
         *value = cpu->msr.tsc_adjust;
-        return true;
+        return has(cpu, FEAT_TSC_ADJUST);
     case MSR_TSC_AUX:
         *value = cpu->msr.tsc_aux;
         return has(cpu, FEAT_RDTSCP) || has(cpu, FEAT_RDPID);
@@ -356,9 +356,15 @@ static bool write_special(X86Cpu *cpu, uint32_t msr, uint64_t value)
 {
     switch (msr) {
     case MSR_TSC:
+        if (!has(cpu, FEAT_TSC)) {
+            return false;
+        }
         cpu_write_tsc(cpu, value);
-        return has(cpu, FEAT_TSC);
+        return true;
     case MSR_TSC_ADJUST:
+        if (!has(cpu, FEAT_TSC_ADJUST)) {
+            return false;
+        }
         cpu_write_tsc_adjust(cpu, value);
         return true;
     case MSR_TSC_AUX:

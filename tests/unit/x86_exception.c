@@ -233,6 +233,11 @@ static void test_stack16(void)
     guest_free(g);
 }
 
+static void check_exec(X86Cpu *cpu, uint64_t lin, uint64_t unused)
+{
+    debug_check_exec(cpu, lin);
+}
+
 /* 6.7.1: NMIs wait for IRET; 17.3: DR6, GD, and BTF's end. */
 static void test_nmi_and_debug(void)
 {
@@ -247,6 +252,15 @@ static void test_nmi_and_debug(void)
     g_assert_cmphex(g->cpu->dr6, ==, DR6_FIXED | DR6_BD);
     g_assert_cmphex(g->cpu->dr7, ==, DR7_FIXED);
     g_assert_cmphex(guest_stack(g, 2, 4) & FL_RF, ==, FL_RF);
+    /* 17.2.3: a #DB sets B0-B3 anew, the other bits stay until software clears them. */
+    debug_write_dr6(g->cpu, DR6_BS | 2);
+    debug_write_address(g->cpu, 2, AT_DATA);
+    debug_write_dr7(g->cpu, 1 << 5);
+    g->cpu->rip = AT_DATA;
+    g_assert_cmpint(guest_raises(g, check_exec, AT_DATA, 0), ==, EXC_DB);
+    g_assert_true(guest_deliver_raised(g));
+    g_assert_cmphex(g->cpu->dr6, ==, DR6_FIXED | DR6_BS | 4);
+    debug_write_dr7(g->cpu, 0);
     g_assert_cmpint(STEP(g, 0xf1), ==, -1); /* INT1 sets nothing in DR6 and pushes the next address */
     g_assert_cmphex(g->cpu->rip, ==, AT_HANDLER + 16 * EXC_DB);
     guest_free(g);

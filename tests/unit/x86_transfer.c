@@ -199,6 +199,23 @@ static void test_iret_flags(void)
     guest_free(g);
 }
 
+/* A return to ring 3 drops data segments of ring 0; 64-bit code goes on using the bases of FS and GS. */
+static void test_dropped_base(void)
+{
+    Guest *g = guest_new("max", GUEST_LONG64);
+    static const uint64_t frame[] = {AT_DATA, SEL_UCODE64, 2, TOP_USER, SEL_UDATA32};
+    g->cpu->seg[SEG_GS].base = 0x123450000;
+    g->cpu->r[RSP] = TOP_KERNEL - sizeof(frame);
+    for (unsigned n = 0; n < ARRAY_LEN(frame); n++) {
+        guest_put(g, TOP_KERNEL - sizeof(frame) + 8 * n, frame[n], 8);
+    }
+    g_assert_cmpint(STEP(g, 0x48, 0xcf), ==, -1);
+    g_assert_cmpint(g->cpu->cpl, ==, 3);
+    g_assert_cmphex(g->cpu->seg[SEG_GS].selector, ==, 0);
+    g_assert_cmphex(g->cpu->seg[SEG_GS].base, ==, 0x123450000);
+    guest_free(g);
+}
+
 /* Vol 2 SYSCALL and SYSRET; SYSENTER by vendor. */
 static void test_syscall(void)
 {
@@ -223,6 +240,14 @@ static void test_syscall(void)
     g_assert_cmphex(cpu->rip, ==, AT_CODE + 2);
     g_assert_cmphex(cpu_eflags(cpu), ==, FL_IF | FL_DF | FL_CF | 2);
     g_assert_cmpint(STEP(g, 0x0f, 0x34), ==, EXC_UD); /* AMD: no SYSENTER in long mode */
+    /* SYSRET traps on the TF it loads, not one instruction later. */
+    cpu_load_eflags(cpu, 0, FL_ALL);
+    g_assert_cmpint(STEP(g, 0x0f, 0x05), ==, -1);
+    cpu->r[R11] |= FL_TF;
+    cpu->r[RCX] = AT_DATA;
+    g_assert_cmpint(STEP(g, 0x48, 0x0f, 0x07), ==, EXC_DB);
+    g_assert_cmphex(cpu->exc.dr6, ==, DR6_BS);
+    g_assert_cmphex(cpu->rip, ==, AT_DATA);
     cpu->efer &= ~(uint64_t)EFER_SCE;
     g_assert_cmpint(STEP(g, 0x0f, 0x05), ==, EXC_UD);
     guest_free(g);
@@ -264,6 +289,7 @@ void add_transfer_tests(void)
     g_test_add_func("/x86/transfer/task16", test_task16);
     g_test_add_func("/x86/transfer/call-gate64", test_call_gate64);
     g_test_add_func("/x86/transfer/iret-flags", test_iret_flags);
+    g_test_add_func("/x86/transfer/dropped-base", test_dropped_base);
     g_test_add_func("/x86/transfer/syscall", test_syscall);
     g_test_add_func("/x86/transfer/real", test_real);
 }
