@@ -13,10 +13,10 @@ static inline void bmi_enter(X86Cpu *cpu)
     }
 }
 
-/* SF and ZF by the result, AF and PF clear as on Zen. */
+/* SF and ZF by the result; undefined by the manuals and as on Zen: PF by the result, too, AF clear. */
 static inline uint32_t result_flags(uint64_t r, unsigned bits)
 {
-    return (r >> (bits - 1) & 1 ? FL_SF : 0) | (r ? 0 : FL_ZF);
+    return (r >> (bits - 1) & 1 ? FL_SF : 0) | (r ? 0 : FL_ZF) | (__builtin_parity(r & 0xff) ? 0 : FL_PF);
 }
 
 /* ---- extraction and deposit of bits ---- */
@@ -71,7 +71,7 @@ static inline uint64_t extract(uint64_t v, uint64_t mask)
         unsigned start = b & 0xff, len = b >> 8 & 0xff;                                                                \
         uint##bits##_t r = start < bits ? a >> start : 0;                                                              \
         r &= len < bits ? ((uint##bits##_t)1 << len) - 1 : ~(uint##bits##_t)0;                                         \
-        flags_set(cpu, r ? 0 : FL_ZF);                                                                                 \
+        flags_set(cpu, (result_flags(r, bits) & ~(uint32_t)FL_SF) | FL_AF); /* as on Zen */                              \
         cpu->r[i->reg] = r;                                                                                            \
     }                                                                                                                  \
     static inline void bzhi_##bits(X86Cpu *cpu, const Insn *i, uint##bits##_t a, uint##bits##_t b)                     \
