@@ -153,10 +153,11 @@ void cpu_raise_event(X86Cpu *cpu, uint32_t events)
      * One NMI can wait while another is served (SDM vol 3 section 6.7.1).  A processor would have been in its handler
      * long before the second came; this one may be late, and must not lose it for that.
      */
-    if ((events & EVENT_NMI) && !cpu->nmi_blocked && (__atomic_load_n(&cpu->events, __ATOMIC_SEQ_CST) & EVENT_NMI)) {
-        events |= EVENT_NMI_AGAIN;
-    }
-    __atomic_or_fetch(&cpu->events, events, __ATOMIC_SEQ_CST);
+    bool can_repeat = (events & EVENT_NMI) && !cpu->nmi_blocked;
+    uint32_t old = __atomic_load_n(&cpu->events, __ATOMIC_SEQ_CST), all;
+    do {
+        all = old | events | (can_repeat && (old & EVENT_NMI) ? EVENT_NMI_AGAIN : 0);
+    } while (!__atomic_compare_exchange_n(&cpu->events, &old, all, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
     __atomic_store_n(&cpu->attention, true, __ATOMIC_SEQ_CST);
     if (cpu->kick) {
         cpu->kick(cpu);
