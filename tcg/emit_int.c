@@ -3,47 +3,7 @@
  * Integer instructions: re-encoded with the operands where they are now.
  * Each emitter decides first (returning false leaves the instruction to the interpreter's handler) and emits afterwards.
  */
-#include "tcg/internal.h"
-
-static unsigned size_flags(unsigned log2)
-{
-    return log2 == 0 ? ENC_BYTE_REG | ENC_BYTE_RM : log2 == 1 ? ENC_66 : log2 == 3 ? ENC_W : 0;
-}
-
-static unsigned bytes_of(const Insn *i)
-{
-    return 1u << i->osize;
-}
-
-static bool is_mem(const Insn *i)
-{
-    return i->flags & INSN_MEM;
-}
-
-/* AH CH DH BH have no encoding beside REX registers. */
-static bool high_byte(const Insn *i, uint8_t reg8)
-{
-    return i->osize == 0 && (reg8 & 7) != 0;
-}
-
-static void put_imm(Tr *t, int64_t imm, unsigned log2)
-{
-    asm_le(&t->a, (uint64_t)imm, log2 == 3 ? 4 : 1u << log2);
-}
-
-/* All of OSZAPC are about to be replaced. */
-static void flags_die(Tr *t)
-{
-    t->place = FLAGS_DEAD;
-    t->desc.kind = DESC_NONE;
-}
-
-static const FlagDesc no_desc = {.kind = DESC_NONE};
-
-static bool imm_fits(int64_t imm)
-{
-    return imm == (int32_t)imm && imm != INT32_MIN;
-}
+#include "tcg/emit.h"
 
 /* ---- ADD OR ADC SBB AND SUB XOR CMP ---- */
 
@@ -384,7 +344,7 @@ static bool emit_bswap(Tr *t, const Insn *i)
 
 /* ---- INC DEC NOT NEG MUL IMUL DIV IDIV ---- */
 
-static bool emit_incdec(Tr *t, const Insn *i)
+bool emit_incdec(Tr *t, const Insn *i)
 {
     unsigned ext = i->modrm >> 3 & 1;
     bool carry = t->live[t->n] & LIVE_C;
@@ -588,228 +548,6 @@ static bool emit_shift(Tr *t, const Insn *i)
     return true;
 }
 
-/* ---- conditions ---- */
-
-static bool emit_setcc(Tr *t, const Insn *i)
-{
-    if (is_mem(i) || (i->rm8 & 7) != 0) {
-        return false;
-    }
-    tr_flags_load(t);
-    tr_reg_changes(t, i->rm);
-    unsigned d = tr_use(t, i->rm, H_T2);
-    asm_op(&t->a, ENC_BYTE_RM, ENC_0F, i->opcode, 0, op_reg(d));
-    if (d == H_T2) {
-        tr_commit(t, i->rm, d);
-    }
-    return true;
-}
-
-static bool emit_cmov(Tr *t, const Insn *i)
-{
-    if (is_mem(i)) {
-        return false;
-    }
-    tr_flags_load(t);
-    tr_reg_changes(t, i->reg);
-    unsigned s = tr_use(t, i->rm, H_T1), d = tr_use(t, i->reg, H_T2);
-    asm_op(&t->a, size_flags(i->osize), ENC_0F, i->opcode, d, op_reg(s));
-    if (d == H_T2) {
-        tr_commit(t, i->reg, d);
-    }
-    return true;
-}
-
-static bool emit_jcc(Tr *t, const Insn *i)
-{
-    if (i->osize != 3) {
-        return false;
-    }
-    tr_flags_load(t);
-    tr_flags_to_cpu(t);
-    gva_t next = t->rip[t->n + 1];
-    tr_exit_if(t, i->opcode & 15, next + i->imm, next);
-    return true;
-}
-
-/* ---- stack and transfers ---- */
-
-static void stack_store(Tr *t, HostOp m, unsigned h)
-{
-    asm_store64(&t->a, m, h);
-    asm_lea64(&t->a, H_GUEST_RSP, op_mem(H_GUEST_RSP, -8));
-}
-
-static HostOp push_memory(Tr *t)
-{
-    tr_reg_changes(t, RSP);
-    asm_lea64(&t->a, H_ADDR, op_mem(H_GUEST_RSP, -8));
-    return tr_memory(t, 8, true, false);
-}
-
-static bool emit_push(Tr *t, const Insn *i)
-{
-    if (i->osize != 3) {
-        return false;
-    }
-    HostOp m = push_memory(t);
-    stack_store(t, m, tr_use(t, i->rm, H_T2));
-    return true;
-}
-
-static void push_value(Tr *t, uint64_t v)
-{
-    HostOp m = push_memory(t);
-    if ((uint64_t)(int64_t)(int32_t)v == v) {
-        asm_store_imm32(&t->a, m, (int32_t)v);
-        asm_lea64(&t->a, H_GUEST_RSP, op_mem(H_GUEST_RSP, -8));
-    } else {
-        asm_mov_imm(&t->a, H_T2, v);
-        stack_store(t, m, H_T2);
-    }
-}
-
-static bool emit_push_imm(Tr *t, const Insn *i)
-{
-    if (i->osize != 3) {
-        return false;
-    }
-    push_value(t, i->opcode == 0x6a ? (uint64_t)(int64_t)(int8_t)i->imm : (uint64_t)(int64_t)(int32_t)i->imm);
-    return true;
-}
-
-static bool emit_pop(Tr *t, const Insn *i)
-{
-    if (i->osize != 3 || i->rm == RSP) {
-        return false;
-    }
-    tr_reg_changes(t, i->rm);
-    tr_reg_changes(t, RSP);
-    asm_mov_rr(&t->a, H_ADDR, H_GUEST_RSP);
-    HostOp m = tr_memory(t, 8, false, false);
-    unsigned d = host_of(i->rm) != H_NONE ? host_of(i->rm) : H_T2;
-    asm_load64(&t->a, d, m);
-    asm_lea64(&t->a, H_GUEST_RSP, op_mem(H_GUEST_RSP, 8));
-    if (d == H_T2) {
-        tr_commit(t, i->rm, d);
-    }
-    return true;
-}
-
-static bool emit_leave(Tr *t, const Insn *i)
-{
-    if (i->osize != 3) {
-        return false;
-    }
-    tr_reg_changes(t, RBP);
-    tr_reg_changes(t, RSP);
-    asm_mov_rr(&t->a, H_ADDR, H_RBP);
-    HostOp m = tr_memory(t, 8, false, false);
-    asm_load64(&t->a, H_T2, m);
-    asm_lea64(&t->a, H_GUEST_RSP, op_mem(H_RBP, 8));
-    asm_mov_rr(&t->a, H_RBP, H_T2);
-    return true;
-}
-
-/* A target that is not canonical faults at the transfer: to the interpreter. */
-static void check_canonical(Tr *t, unsigned h)
-{
-    Asm *a = &t->a;
-    Stub *s = tr_stub(t);
-    asm_mov_rr(a, H_T2, h);
-    asm_op(a, ENC_W, ENC_1, 0xc1, 7, op_reg(H_T2)); /* sar T2, 47: 0 or -1 */
-    asm_byte(a, 47);
-    asm_lea64(a, H_T2, op_mem(H_T2, 1));
-    asm_op(a, ENC_W, ENC_1, 0x83, 7, op_reg(H_T2));
-    asm_byte(a, 1);
-    s->from[0] = asm_jcc(a, 7);
-}
-
-static bool emit_ret(Tr *t, const Insn *i)
-{
-    if (i->osize != 3) {
-        return false;
-    }
-    tr_flags_to_cpu(t);
-    t->place = FLAGS_IN_CPU;
-    tr_reg_changes(t, RSP);
-    asm_mov_rr(&t->a, H_ADDR, H_GUEST_RSP);
-    HostOp m = tr_memory(t, 8, false, false);
-    asm_load64(&t->a, H_ADDR, m);
-    check_canonical(t, H_ADDR);
-    asm_lea64(&t->a, H_GUEST_RSP, op_mem(H_GUEST_RSP, 8 + (i->opcode == 0xc2 ? (int32_t)(uint16_t)i->imm : 0)));
-    tr_exit_indirect(t);
-    t->ended = true;
-    return true;
-}
-
-static bool emit_jump(Tr *t, const Insn *i)
-{
-    if (i->osize != 3) {
-        return false;
-    }
-    tr_flags_to_cpu(t);
-    tr_exit_to(t, t->rip[t->n + 1] + i->imm);
-    return true;
-}
-
-static bool emit_call(Tr *t, const Insn *i)
-{
-    if (i->osize != 3) {
-        return false;
-    }
-    tr_flags_to_cpu(t);
-    t->place = FLAGS_IN_CPU;
-    push_value(t, t->rip[t->n + 1]);
-    tr_exit_to(t, t->rip[t->n + 1] + i->imm);
-    return true;
-}
-
-/* CALL and JMP through a register or memory: FF /2, FF /4. */
-static bool emit_indirect(Tr *t, const Insn *i, bool call)
-{
-    if (i->osize != 3 || (!is_mem(i) && call && i->rm == RSP)) {
-        return false;
-    }
-    tr_flags_to_cpu(t);
-    t->place = FLAGS_IN_CPU;
-    if (is_mem(i)) {
-        if (!tr_address(t, i)) {
-            return false;
-        }
-        HostOp m = tr_memory(t, 8, false, false);
-        asm_load64(&t->a, H_ADDR, m);
-    } else {
-        asm_mov_rr(&t->a, H_ADDR, tr_use(t, i->rm, H_ADDR));
-    }
-    check_canonical(t, H_ADDR);
-    if (call) {
-        asm_store64(&t->a, CPU_MEM(jit_target), H_ADDR);
-        push_value(t, t->rip[t->n + 1]);
-        asm_load64(&t->a, H_ADDR, CPU_MEM(jit_target));
-    }
-    tr_exit_indirect(t);
-    t->ended = true;
-    return true;
-}
-
-static bool emit_group5(Tr *t, const Insn *i)
-{
-    switch (i->modrm >> 3 & 7) {
-    case 0:
-    case 1:
-        return emit_incdec(t, i);
-    case 2:
-        return emit_indirect(t, i, true);
-    case 4:
-        return emit_indirect(t, i, false);
-    case 6:
-        return !is_mem(i) && emit_push(t, i);
-    default:
-        return false;
-    }
-}
-
 /* ---- by opcode ---- */
 
 static bool emit_one_byte(Tr *t, const Insn *i)
@@ -916,6 +654,9 @@ static bool emit_two_byte(Tr *t, const Insn *i)
 bool emit_insn(Tr *t, const Insn *i)
 {
     const InsnRow *row = insn_row(i);
+    if (!insn_undefined(i) && (row->attr & A_SSE)) {
+        return emit_sse(t, i);
+    }
     if (insn_undefined(i) || (row->attr & (A_SYS | A_IO | A_X87 | A_SSE | A_MMX))) {
         return false;
     }

@@ -11,6 +11,7 @@ struct Jit {
     uint8_t *rw, *rx;     /* two mappings of the same memory: written here, run there */
     size_t size, start;   /* bytes; where blocks begin, after the common routines */
     uint8_t *next;        /* in rw */
+    FeatureSet host;      /* what the host's processor can run */
     /* common routines, addresses in rw (branches are relative, both mappings have the same layout) */
     const uint8_t *enter, *exit, *exit_jump, *call_insn, *call_insn_flags, *load_flags;
     JitJump jumps[JIT_JUMPS];
@@ -76,6 +77,7 @@ typedef struct Stub {
     FlagPlace place;
     FlagDesc desc;
     bool wants_flags;  /* the host's flags are expected at `back` */
+    bool fp;           /* the guest's MXCSR is loaded, here and at `back` */
 } Stub;
 
 typedef struct Exit {
@@ -97,6 +99,7 @@ typedef struct Tr {
     unsigned num_stubs;
     Exit exits[4];
     unsigned num_exits;
+    bool fp;                  /* the guest's MXCSR is in the host's */
     bool ended;               /* the block's way out has been emitted */
 } Tr;
 
@@ -125,6 +128,11 @@ bool tr_address(Tr *t, const Insn *i);
 /* TLB check of H_ADDR for `size` bytes; gives the host operand, with a stub for the rest. */
 HostOp tr_memory(Tr *t, unsigned size, bool write, bool wants_flags);
 Stub *tr_stub(Tr *t);
+
+/* ---- emit_sse.c: whose MXCSR is in force ---- */
+void tr_fp_enter(Tr *t);
+void tr_fp_leave(Tr *t);
+void tr_fp_emit_leave(Tr *t);
 
 /* ---- translate.c ---- */
 /* Instruction n by its interpreter handler. */

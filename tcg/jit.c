@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "tcg/internal.h"
+#include "tcg/x86_64/host.h"
 
 typedef uint8_t *EnterFn(X86Cpu *cpu, const uint8_t *code);
 
@@ -36,6 +37,8 @@ Jit *jit_new(X86Cpu *cpu, size_t code_size, GError **error)
         g_free(jit);
         return NULL;
     }
+    host_features(&jit->host);
+    cpu->jit_host_mxcsr = 0x1f80;
     runtime_emit(jit);
     return jit;
 }

@@ -2,7 +2,15 @@
 /* One block: entry checks, instructions, ways out, and the cold stubs behind them. */
 #include "tcg/internal.h"
 
+#include <string.h>
+
 #include "softmmu/core/ram.h"
+
+static void leave(Tr *t, gva_t rip)
+{
+    asm_mov_imm(&t->a, H_ADDR, rip);
+    asm_jmp_to(&t->a, t->jit->exit);
+}
 
 static void call_insn(Tr *t, unsigned n, bool flags)
 {
@@ -11,27 +19,34 @@ static void call_insn(Tr *t, unsigned n, bool flags)
     asm_call_to(&t->a, flags ? t->jit->call_insn_flags : t->jit->call_insn);
 }
 
+/* Handlers after which the block's mode may be another one. */
+static bool changes_mxcsr(const Insn *i)
+{
+    const char *name = insn_row(i)->name;
+    return strncmp(name, "ldmxcsr", 7) == 0 || strncmp(name, "vldmxcsr", 8) == 0 || strstr(name, "rstor");
+}
+
 void tr_call_insn(Tr *t)
 {
+    tr_fp_leave(t);
     tr_flags_to_cpu(t);
     call_insn(t, t->n, false);
     t->place = FLAGS_IN_CPU;
     t->desc.kind = DESC_NONE;
+    if (!insn_undefined(&t->src->insns[t->n]) && changes_mxcsr(&t->src->insns[t->n])) {
+        leave(t, t->rip[t->n + 1]);
+        t->ended = true;
+    }
 }
 
 /* ---- ways out ---- */
-
-static void leave(Tr *t, gva_t rip)
-{
-    asm_mov_imm(&t->a, H_ADDR, rip);
-    asm_jmp_to(&t->a, t->jit->exit);
-}
 
 /* To the address in H_ADDR, through the table of places visited before. */
 void tr_exit_indirect(Tr *t)
 {
     Asm *a = &t->a;
     uint8_t *miss[3];
+    tr_fp_leave(t);
     asm_mov_rr(a, H_T1, H_ADDR);
     asm_op(a, ENC_W, ENC_1, 0xc1, 5, op_reg(H_T1)); /* shr T1, 12 */
     asm_byte(a, 12);
@@ -77,6 +92,7 @@ static void add_exit(Tr *t, uint8_t *from, gva_t rip)
 
 void tr_exit_to(Tr *t, gva_t rip)
 {
+    tr_fp_leave(t);
     if (same_page(t, rip)) {
         align_jump(t, 1);
         add_exit(t, asm_jmp(&t->a), rip);
@@ -89,6 +105,7 @@ void tr_exit_to(Tr *t, gva_t rip)
 
 void tr_exit_if(Tr *t, unsigned cc, gva_t taken, gva_t other)
 {
+    tr_fp_leave(t);
     align_jump(t, 2);
     add_exit(t, asm_jcc(&t->a, cc), taken);
     tr_exit_to(t, other);
@@ -126,7 +143,13 @@ static void emit_stub(Tr *t, const Stub *s)
     if (s->place == FLAGS_IN_DESC) {
         tr_flags_store(t, &s->desc, s->place);
     }
+    if (s->fp) {
+        tr_fp_emit_leave(t);
+    }
     call_insn(t, s->n, s->wants_flags);
+    if (s->fp) {
+        asm_op(&t->a, 0, ENC_0F, 0xae, 2, CPU_MEM(mxcsr));
+    }
     if (s->back) {
         asm_jmp_to(&t->a, s->back);
     } else {
@@ -165,6 +188,7 @@ static void translate_insns(Tr *t)
         return;
     }
     tr_flags_to_cpu(t);
+    tr_fp_leave(t);
     const Insn *last = &src->insns[src->num - 1];
     if (insn_undefined(last) || (insn_row(last)->attr & A_SYS)) {
         leave(t, t->rip[src->num]); /* HLT, STI, MOV SS ...: the run loop has something to look at */

@@ -294,6 +294,7 @@ struct X86Cpu {
     struct Machine *machine;
     void *engine;       /* the accelerator's own part */
     uint64_t jit_target; /* scratch of translated code */
+    uint32_t jit_host_mxcsr; /* what handlers written in C run with */
     void (*kick)(X86Cpu *cpu); /* set by the accelerator; any thread: look at `events` soon */
 
     jmp_buf unwind;     /* where cpu_raise() goes */

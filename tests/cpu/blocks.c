@@ -38,7 +38,7 @@ static void choose_rows(const char *name, const FeatureSet *features)
     for (unsigned r = 0; r < insn_num_rows; r++) {
         const InsnRow *row = &insn_rows[r];
         if (row_runs_in_user_mode(row) && row->map < MAP_VEX_0F && (row->modes & MODE_64) && !(row->attr & A_NODIFF) &&
-            !(row->attr & (A_X87 | A_MMX | A_SSE | A_REP)) && feature_in(features, row->feature) &&
+            !(row->attr & (A_X87 | A_MMX | A_REP)) && feature_in(features, row->feature) &&
             (!name || strcmp(name, row->name) == 0) && strncmp(row->name, "popf", 4) != 0 &&
             strncmp(row->name, "fx", 2) != 0 && strncmp(row->name, "x", 1) * strncmp(row->name, "xs", 2) != 0) {
             choices[num_choices++] = r;
@@ -105,7 +105,11 @@ static void make_block(Seq *s, Rng *rng, const FeatureSet *features, unsigned mo
     memset(s, 0, sizeof(*s));
     unsigned want = 1 + (unsigned)(rng_next(rng) % most);
     for (unsigned tries = 0; s->num < want && tries < 200; tries++) {
-        if (add_insn(s, rng, features) && (insn_rows[s->rows[s->num - 1]].attr & A_END)) {
+        if (!add_insn(s, rng, features)) {
+            continue;
+        }
+        const InsnRow *row = &insn_rows[s->rows[s->num - 1]];
+        if ((row->attr & A_END) || strcmp(row->name, "ldmxcsr") == 0) { /* the translator ends blocks there too */
             return;
         }
     }
@@ -180,6 +184,16 @@ static bool same(const Seq *s, const Outcome *a, const Outcome *b, GString *why)
     uint32_t mask = (FL_OSZAPC | FL_DF) & ~(a->vector == -1 ? s->undef : s->ever_undef);
     if ((a->flags ^ b->flags) & mask) {
         g_string_append_printf(why, "  flags %03x / %03x\n", a->flags & 0xfff, b->flags & 0xfff);
+        same = false;
+    }
+    if (a->fx.mxcsr != b->fx.mxcsr || memcmp(a->fx.xmm, b->fx.xmm, sizeof(a->fx.xmm)) != 0) {
+        g_string_append_printf(why, "  mxcsr %x/%x", a->fx.mxcsr, b->fx.mxcsr);
+        for (unsigned i = 0; i < 16; i++) {
+            if (memcmp(a->fx.xmm[i], b->fx.xmm[i], 16) != 0) {
+                g_string_append_printf(why, "  xmm%u %016" PRIx64 "%016" PRIx64 " / %016" PRIx64 "%016" PRIx64 "\n", i,
+                                       a->fx.xmm[i][1], a->fx.xmm[i][0], b->fx.xmm[i][1], b->fx.xmm[i][0]);
+            }
+        }
         same = false;
     }
     if (a->mem_hash != b->mem_hash) {
