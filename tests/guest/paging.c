@@ -562,6 +562,72 @@ static void implicit_accesses(void)
     map(P | W | U);
 }
 
+/* Protection keys (4.6.2): PKRU for user pages, IA32_PKRS for supervisor pages; data accesses only. */
+static void write_pkru(uint32_t v)
+{
+    __asm__ volatile("wrpkru" ::"a"(v), "c"(0), "d"(0));
+}
+static void protection_keys(void)
+{
+    enum { E_PK = 0x20, AD = 1, WD = 2 };
+    uint32_t id[4];
+    uint64_t cr0 = read_cr0(), cr4 = read_cr4();
+    cpuid(7, 0, id);
+    if (id[2] & 1 << 3) {
+        check_eq(TRY(write_pkru(0)).vector, 6); /* CR4.PKE clear */
+        for (unsigned i = 0; i < 3 * 2 * 2 * 4 * 3; i++) {
+            Kind kind = (Kind)(i % 3);
+            bool user = i / 3 & 1, wp = i / 6 & 1;
+            uint32_t rights_of = i / 12 & 3, key = (uint32_t[]){0, 5, 15}[i / 48 % 3];
+            map(P | W | U | (uint64_t)key << 59);
+            write_cr0(wp ? cr0 | CR0_WP : cr0 & ~CR0_WP);
+            write_cr4(cr4 | 1 << 22);
+            write_pkru(key ? rights_of << 2 * key : 0); /* key 0 is that of the user stack */
+            Trap t = touch(kind, user);
+            write_pkru(0);
+            bool denied = key && kind != FETCH && ((rights_of & AD) || (kind == WRITE && (rights_of & WD) && (user || wp)));
+            check_eq(t.vector, denied ? PF : -1);
+            if (denied) {
+                check_eq(t.error, E_P | E_PK | (kind == WRITE ? E_W : 0) | (user ? E_U : 0));
+            }
+            write_cr4(cr4);
+        }
+        /* supervisor pages do not know PKRU */
+        map(P | W | 5ull << 59);
+        write_cr4(cr4 | 1 << 22);
+        write_pkru(AD << 10);
+        check_eq(touch(WRITE, false).vector, -1);
+        write_pkru(0);
+        write_cr4(cr4);
+    } else {
+        skip("no protection keys");
+    }
+    if (id[2] & 1u << 31) {
+        for (unsigned i = 0; i < 3 * 2 * 4; i++) {
+            Kind kind = (Kind)(i % 3);
+            bool wp = i / 3 & 1;
+            uint32_t rights_of = i / 6;
+            map(P | W | 7ull << 59);
+            write_cr0(wp ? cr0 | CR0_WP : cr0 & ~CR0_WP);
+            write_cr4(cr4 | 1 << 24);
+            wrmsr(0x6e1, rights_of << 14);
+            Trap t = touch(kind, false);
+            wrmsr(0x6e1, 0);
+            write_cr4(cr4);
+            bool denied = kind != FETCH && ((rights_of & AD) || (kind == WRITE && (rights_of & WD) && wp));
+            check_eq(t.vector, denied ? PF : -1);
+            if (denied) {
+                check_eq(t.error, E_P | E_PK | (kind == WRITE ? E_W : 0));
+            }
+        }
+        check_eq(TRY(wrmsr(0x6e1, 1ull << 32)).vector, GP);
+    } else {
+        skip("no supervisor protection keys");
+    }
+    write_cr0(cr0);
+    map(P | W | U);
+}
+
 void guest_main(void)
 {
     set_up();
@@ -570,6 +636,7 @@ void guest_main(void)
     reserved_bits();
     large_pages();
     caching();
+    protection_keys();
     crossing();
     restart();
     implicit_accesses();
