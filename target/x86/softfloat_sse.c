@@ -235,6 +235,7 @@ static inline bool host_allowed(const FloatEnv *e)
 #define F f32
 #define HOST float
 #define HOST_SQRT sqrtf
+#define HOST_FMA fmaf
 #define FRAC 23
 #define EXP_MAX 0xffu
 #define FN(name) f32_##name
@@ -242,6 +243,7 @@ static inline bool host_allowed(const FloatEnv *e)
 #undef F
 #undef HOST
 #undef HOST_SQRT
+#undef HOST_FMA
 #undef FRAC
 #undef EXP_MAX
 #undef FN
@@ -249,6 +251,7 @@ static inline bool host_allowed(const FloatEnv *e)
 #define F f64
 #define HOST double
 #define HOST_SQRT sqrt
+#define HOST_FMA fma
 #define FRAC 52
 #define EXP_MAX 0x7ffu
 #define FN(name) f64_##name
