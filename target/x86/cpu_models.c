@@ -49,7 +49,7 @@ static const char *const absent_names[] = {
     "pn", "pschange-mc-no", "rdctl-no", "rsba", "rtm", "sbdr-ssdp-no", "serialize", "sgx", "sgxlc", "skinit",
     "skip-l1dfl-vmentry", "smx", "spec-ctrl", "split-lock-detect", "ssb-no", "ssbd", "stibp", "succor", "svm-lock",
     "svme-addr-chk", "taa-no", "tbm", "tce", "tm", "tm2", "topoext", "tsc-scale", "tsx-ctrl",
-    "tsx-ldtrk", "v-vmsave-vmload", "vaes", "vgif", "virt-ssbd", "vmcb-clean", "vmx-mbec", "vpclmulqdq", "waitpkg",
+    "tsx-ldtrk", "v-vmsave-vmload", "vgif", "virt-ssbd", "vmcb-clean", "vmx-mbec", "waitpkg",
     "wdt", "xcrypt", "xcrypt-en", "xfd", "xop", "xstore", "xstore-en", "xtpr",
 };
 
@@ -62,6 +62,7 @@ static const Feature implemented[] = {
     FEAT_FSGSBASE, FEAT_SMEP, FEAT_ERMS, FEAT_INVPCID, FEAT_RDSEED, FEAT_SMAP, FEAT_UMIP, FEAT_RDPID, FEAT_FSRM,
     FEAT_XSAVEOPT, FEAT_XGETBV1, FEAT_SYSCALL, FEAT_NX, FEAT_PDPE1GB, FEAT_RDTSCP, FEAT_LM, FEAT_LAHF_LM, FEAT_INVTSC,
     FEAT_HT, FEAT_ABM, FEAT_CLFLUSHOPT, FEAT_CLWB, FEAT_3DNOWPREFETCH, FEAT_XSAVEC, FEAT_TSC_ADJUST, FEAT_PKU, FEAT_PKS,
+    FEAT_AVX, FEAT_AVX2, FEAT_FMA, FEAT_F16C, FEAT_BMI1, FEAT_BMI2, FEAT_ADX, FEAT_SHA, FEAT_VAES, FEAT_VPCLMULQDQ,
 };
 
 /* ---- models ---- */
@@ -166,6 +167,13 @@ static const ModelRow models[] = {
      {{[CPUID_1_EDX] = AMD64_EDX,
        [CPUID_1_ECX] = B(X2APIC) | B(TSC_DEADLINE) | B(SSE3) | B(SSSE3) | B(SSE41) | B(SSE42) | B(POPCNT) | B(CX16),
        [CPUID_81_EDX] = B(LM) | B(SYSCALL) | B(NX) | B(RDTSCP), [CPUID_81_ECX] = B(LAHF_LM)}},
+     false},
+    {"x86-64-v3", "x86-64 level 3: AVX2, FMA, F16C, BMI2, MOVBE, LZCNT", AMD, RHEA_BRAND, 15, 107, 1, 0x16, 0x80000021,
+     {{[CPUID_1_EDX] = AMD64_EDX,
+       [CPUID_1_ECX] = B(X2APIC) | B(TSC_DEADLINE) | B(SSE3) | B(SSSE3) | B(SSE41) | B(SSE42) | B(POPCNT) | B(CX16) |
+                       B(XSAVE) | B(AVX) | B(F16C) | B(FMA) | B(MOVBE),
+       [CPUID_7_EBX] = B(AVX2) | B(BMI1) | B(BMI2), [CPUID_D1_EAX] = SKYLAKE_D1,
+       [CPUID_81_EDX] = LONG_EDX | B(RDTSCP), [CPUID_81_ECX] = B(LAHF_LM) | B(ABM)}},
      false},
 };
 
@@ -457,9 +465,9 @@ static const ModelRow *find_model(const char *name, GError **error)
         }
         suggest_offer(&near, models[n].name);
     }
-    if (strcmp(name, "x86-64-v3") == 0 || strcmp(name, "x86-64-v4") == 0) {
+    if (strcmp(name, "x86-64-v4") == 0) {
         g_set_error(error, CPU_ERROR, 1,
-                    "CPU model '%s' needs AVX2, which no engine here has; use x86-64-v2 or max", name);
+                    "CPU model '%s' needs AVX-512, which no engine here has; use x86-64-v3 or max", name);
         return NULL;
     }
     g_autofree char *hint = suggest_text(near.best);
@@ -491,7 +499,9 @@ static void drop_orphans(FeatureSet *set)
         Feature need, orphan;
     } rules[] = {
         {FEAT_XSAVE, FEAT_XSAVEOPT}, {FEAT_XSAVE, FEAT_XSAVEC}, {FEAT_XSAVE, FEAT_XGETBV1},
-        {FEAT_XSAVE, FEAT_PKU}, {FEAT_LM, FEAT_PKU}, {FEAT_LM, FEAT_PKS},
+        {FEAT_XSAVE, FEAT_AVX}, {FEAT_AVX, FEAT_AVX2}, {FEAT_AVX, FEAT_FMA}, {FEAT_AVX, FEAT_F16C},
+        {FEAT_AVX, FEAT_VAES}, {FEAT_AES, FEAT_VAES}, {FEAT_AVX, FEAT_VPCLMULQDQ}, {FEAT_PCLMUL, FEAT_VPCLMULQDQ},
+        {FEAT_SSE2, FEAT_SHA}, {FEAT_XSAVE, FEAT_PKU}, {FEAT_LM, FEAT_PKU}, {FEAT_LM, FEAT_PKS},
         {FEAT_FXSR, FEAT_SSE}, {FEAT_FXSR, FEAT_XSAVE}, {FEAT_SSE, FEAT_SSE2}, {FEAT_SSE2, FEAT_SSE3},
         {FEAT_SSE2, FEAT_AES}, {FEAT_SSE2, FEAT_PCLMUL}, {FEAT_SSE3, FEAT_SSSE3}, {FEAT_SSSE3, FEAT_SSE41},
         {FEAT_SSE41, FEAT_SSE42}, {FEAT_LM, FEAT_PCID}, {FEAT_PAE, FEAT_LM}, {FEAT_LM, FEAT_LAHF_LM},

@@ -224,13 +224,13 @@ static void test_breakpoints(void)
 static void test_models(void)
 {
     static const char *const good[] = {
-        "qemu64", "qemu32", "kvm64", "base", "max", "host", "x86-64-v1", "x86-64-v2", "max,+aes,-avx2", "max,pcid=off",
+        "qemu64", "qemu32", "kvm64", "base", "max", "host", "x86-64-v1", "x86-64-v2", "x86-64-v3", "max,+aes,-avx2", "max,pcid=off",
         "max,vendor=GenuineIntel,level=0xb,phys-bits=36", "host,migratable=off,host-phys-bits=on",
         "kvm64,+vmx,+lahf_lm", "qemu64,sse4_2=on,sse4.1=on", "max,hv_relaxed,hv-spinlocks=0x1fff,check",
         "Opteron_G1,vendor=AuthenticAMD", "IvyBridge,phys-bits=36,host-phys-bits=off", "Skylake-Server,+vmx,+vmx-mbec",
     };
     static const char *const bad[] = {"haswel", "max,+sse5", "max,level=x", "max,aes=maybe", "max,vendor=Foo", "",
-                                      "x86-64-v3", "max,phys-bits=20", "max,enforce,+avx512f"};
+                                      "x86-64-v4", "max,phys-bits=20", "max,enforce,+avx512f"};
     for (unsigned n = 0; n < ARRAY_LEN(good); n++) {
         GError *error = NULL;
         CpuModel *m = cpu_model_parse(good[n], &error);
