@@ -216,10 +216,20 @@ static bool read_board_name(Config *c, const Opts *opts, const Opt *type, GError
     return true;
 }
 
+/* kernel_irqchip is kernel-irqchip: old names of properties had underscores and scripts still use them. */
+static Opts *parse_machine(const char *text, GError **error)
+{
+    Opts *opts = opts_parse("-machine", text, "type", error);
+    for (unsigned i = 0; opts && i < opts->items->len; i++) {
+        g_strdelimit(g_array_index(opts->items, Opt, i).key, "_", '-');
+    }
+    return opts;
+}
+
 static bool read_machine(Config *c, const char *text, GError **error)
 {
     static const char *const keys[] = {"type", "accel", "acpi", "pit", "hpet", "smm", "usb", "vmport", "graphics"};
-    g_autoptr(Opts) opts = opts_parse("-machine", text, "type", error);
+    g_autoptr(Opts) opts = parse_machine(text, error);
     if (!opts || !other_keys(opts, error) || !opts_bool(opts, "acpi", &c->board.acpi, error) ||
         !opts_bool(opts, "pit", &c->board.pit, error) || !opts_bool(opts, "hpet", &c->board.hpet, error) ||
         !opts_bool(opts, "smm", &c->board.smm, error)) {

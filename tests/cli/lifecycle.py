@@ -139,7 +139,7 @@ def test_callers(c):
         ["-nodefaults", "-name", "guest=a,debug-threads=on", "-uuid", "6f6a2b1c-0c5e-4d3b-9a51-0123456789ab", "-rtc",
          "base=utc,driftfix=slew", "-boot", "strict=on,menu=on", "-msg", "timestamp=on", "-sandbox", "on,obsolete=deny",
          "-overcommit", "mem-lock=off", "-no-user-config", "-net", "none", "-parallel", "none", "-vga", "none", "-echr",
-         "1", "-machine", "type=pc,acpi=on", "-machine", "vmport=off,dump-guest-core=off", "-M", "pc", "-k", "en-us",
+         "1", "-machine", "type=pc,acpi=on", "-machine", "vmport=off,kernel_irqchip=split", "-M", "pc", "-k", "en-us",
          "-display", "none", "-smp", "cpus=2,cores=2,sockets=1", "-m", "size=256M", "-no-hpet"],
         ["-M", "pc-i440fx-7.2", "-display", "none", "-accel", "hvf", "-accel", "interp"],
         ["-display", "none", "-machine", "accel=kvm:interp"],
