@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What random cases are filled with. */
+#pragma once
+
+#include "tests/cpu/silicon.h"
+
+static inline uint64_t below(Rng *rng, uint64_t n)
+{
+    return rng_next(rng) % n;
+}
+
+static inline bool chance(Rng *rng, unsigned one_in)
+{
+    return below(rng, one_in) == 0;
+}
+
+uint64_t edge_value(Rng *rng);
+/* Integers, floats, doubles and 80-bit numbers, 16 bytes of each. */
+void random_memory(Rng *rng, uint8_t *p, unsigned len);
+/* The state that rows with these attributes (A_X87, A_MMX, A_SSE) work on. */
+void random_fx(Case *c, Rng *rng, uint32_t attr);
