@@ -36,7 +36,7 @@ struct Insn {
     uint8_t asize;    /* log2 bytes of the address size: 1..3 */
     uint8_t reg, rm;  /* register numbers with REX bits; Z operands (register in opcode) are in rm */
     uint8_t reg8, rm8; /* the same as byte registers: byte offset into X86Cpu.r (AH is 1, SIL is 48) */
-    uint8_t base, index, scale; /* register numbers, REG_ZERO when absent, REG_IP; scale 0..3 */
+    uint8_t base, index, scale; /* register numbers, REG_ZERO when absent, REG_IP; scale 0..3.  A_VSIB: index is a vector */
     uint8_t seg;      /* segment of the memory operand, override applied (default DS, or SS for RSP/RBP bases) */
     uint8_t seg_override; /* SEG_* or 0xff */
     uint8_t vvvv, vl; /* VEX: register number; 0: 128, 1: 256, 2: 512 */
@@ -95,6 +95,7 @@ typedef struct InsnRow {
 /*
  * Operand codes: method letter + type letters of SDM vol 2 appendix A.2 (E G I J M O S C D R X Y A F P Q N U V W H B L)
  * and Z: register in the opcode's low bits.  Types: b w d q v z y p s dq ps pd ss sd a x pi.  sIb: Ib sign-extended.
+ * Lx: a register in bits 7:4 of an immediate.
  * Fixed operands by name: AL CL DX rAX eAX 1 ES CS SS DS FS GS ST0 STi.
  */
 

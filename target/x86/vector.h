@@ -3,7 +3,7 @@
  * One kernel per vector operation, and what runs it: the legacy form works on 16 bytes, the destination is the first
  * operand and the rest of the register stays; the VEX form works on one or two lanes of 16 bytes, VEX.vvvv is the first
  * operand and the rest of the register becomes zero.
- * Spec: Intel SDM vol 1, 14.1-14.3, 15.5 (none of it clears less than MAXVL); vol 2, 2.3, 2.4.
+ * Spec: Intel SDM vol 1, 14.1-14.3; vol 2, 2.3 (2.3.10: the upper bits), 2.4.
  */
 #pragma once
 

@@ -348,6 +348,9 @@ static void test_vex(void)
         ROW(.map = MAP_VEX_0F, .opcode = 0x58, .name = "vadd", .operands = "Vps,Hps,Wps", .prefix = PFX_NP),
         ROW(.map = MAP_VEX_0F38, .opcode = 0xf2, .name = "andn", .operands = "Gy,By,Ey", .prefix = PFX_NP, .l = 0),
         ROW(.map = MAP_VEX_0F, .opcode = 0x28, .name = "vmov", .operands = "Vps,Wps", .prefix = PFX_NP),
+        ROW(.map = MAP_VEX_0F38, .opcode = 0x90, .mod = MOD_MEM, .name = "gather", .operands = "Vx,Mx,Hx",
+            .prefix = PFX_66, .attr = A_VSIB),
+        ROW(.map = MAP_VEX_0F3A, .opcode = 0x4a, .name = "vblend", .operands = "Vps,Hps,Wps,Lx", .prefix = PFX_66),
     };
     GError *error = NULL;
     InsnIndex *index = insn_index_new(rows, G_N_ELEMENTS(rows), &error);
@@ -371,6 +374,27 @@ static void test_vex(void)
     g_assert_cmpint(VEX("\xc5\xe8\x28\xc1", 2), ==, DECODE_INVALID); /* vvvv must be 1111b */
     g_assert_cmpint(VEX("\xc5\xf8\x28\xc1", 1), ==, DECODE_OK);
     g_assert_cmpint(VEX("\xc4\xe4\x78\x28\xc1", 2), ==, DECODE_INVALID); /* map 4 */
+    /* Outside 64-bit mode the top bit of vvvv is ignored, but for a vvvv that is no operand; so is B. */
+    g_assert_cmpint(VEX("\xc4\xe1\x28\x58\xc1", 1), ==, DECODE_OK);
+    g_assert_cmpuint(i.vvvv, ==, 2);
+    g_assert_cmpint(VEX("\xc4\xc1\x68\x58\xc1", 1), ==, DECODE_OK);
+    g_assert_cmpuint(i.rm, ==, 1);
+    g_assert_cmpint(VEX("\xc4\xe1\x38\x28\xc1", 1), ==, DECODE_INVALID);
+    g_assert_cmpint(VEX("\xc5\x28\x28\xc1\x00\x00", 1), !=, DECODE_OK); /* mod is not 3: LDS, no such row here */
+    /* A vector index: register 4 is one, the SIB byte must be there, 16-bit addresses have none. */
+    g_assert_cmpint(VEX("\xc4\xe2\x6d\x90\x44\xa0\x10", 2), ==, DECODE_OK);
+    g_assert_cmpuint(i.index, ==, 4);
+    g_assert_cmpuint(i.scale, ==, 2);
+    g_assert_cmpuint(i.base, ==, RAX);
+    g_assert_cmpint(i.disp, ==, 0x10);
+    g_assert_cmpint(VEX("\xc4\xa2\x6d\x90\x04\xa0", 2), ==, DECODE_OK);
+    g_assert_cmpuint(i.index, ==, 12);
+    g_assert_cmpint(VEX("\xc4\xe2\x6d\x90\x00", 2), ==, DECODE_INVALID);
+    g_assert_cmpint(VEX("\xc4\xe2\x6d\x90\x04\xa0", 0), ==, DECODE_INVALID);
+    g_assert_cmpint(VEX("\x67\xc4\xe2\x6d\x90\x04\xa0", 0), ==, DECODE_OK);
+    g_assert_cmpint(VEX("\xc4\xe3\x69\x4a\xc1\xb5", 2), ==, DECODE_OK); /* a register in an immediate */
+    g_assert_cmphex(i.imm, ==, 0xb5);
+    g_assert_cmpuint(i.len, ==, 6);
 #undef VEX
     insn_index_free(index);
 }
