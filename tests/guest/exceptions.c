@@ -190,8 +190,11 @@ static void floating_point(void)
     EXPECT_FAULT(TRY(__asm__ volatile(AT "ldmxcsr %0" ::"m"(reserved) : "rax")), GP, 0);
     __asm__ volatile("ldmxcsr %0" ::"m"((uint32_t){0x1f80}));
     EXPECT_FAULT(TRY(__asm__ volatile("lea -63(%%rsp), %%rcx;" AT "movaps (%%rcx), %%xmm0" ::: "rax", "rcx")), GP, 0);
+    uint32_t id[4];
+    cpuid(1, 0, id);
     EXPECT_FAULT(TRY(__asm__ volatile("lea -56(%%rsp), %%rcx; and $-16, %%rcx; "
-        "add $8, %%rcx;" AT "cmpxchg16b (%%rcx)" ::: "rax", "rcx")), GP, 0);
+        "add $8, %%rcx;" AT "cmpxchg16b (%%rcx)" ::: "rax", "rcx")),
+        id[2] & 1 << 13 ? GP : UD, 0);
 }
 
 static void general_protection(void)

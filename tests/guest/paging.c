@@ -164,7 +164,7 @@ static void rights(void)
         print_hex(first_wrong);
         print("\n");
     }
-    check(tried > 5000);
+    check(tried > 2000);
     if (!smep || !smap) {
         skip("no SMEP or SMAP");
     }

@@ -243,10 +243,17 @@ static void pae_rights(bool nx)
 static void pae(void)
 {
     uint32_t id[4];
+    cpuid(1, 0, id);
+    if (!(id[3] & 1 << 6)) {
+        skip("no PAE");
+        return;
+    }
     cpuid(0x80000001, 0, id);
     bool nx = id[3] >> 20 & 1;
+    cpuid(0x80000000, 0, id);
+    bool tells = id[0] >= 0x80000008;
     cpuid(0x80000008, 0, id);
-    unsigned width = id[0] & 0xff;
+    unsigned width = tells ? id[0] & 0xff : 36;
     pae_on();
     pae_rights(false);
     check_eq(pointers[1] & A, 0); /* a PDPTE has no accessed bit */

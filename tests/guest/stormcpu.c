@@ -205,7 +205,7 @@ static void one_system(void)
     op_index = random64() % 28;
     op_value = value();
     if (random64() & 1) {
-        write_cr4(cr4 | 0x50000); /* FSGSBASE, OSXSAVE */
+        (void)TRY(write_cr4(cr4 | 0x50000)); /* FSGSBASE, OSXSAVE */
     }
     caught[5] += try_call(system_insn, 0).vector >= 0;
     done[5]++;

@@ -16,7 +16,7 @@ start32:
     lgdt    gdt_pointer
     ljmp    $0x08, $1f
 1:  call    load_flat
-    mov     $0x600, %eax        /* OSFXSR OSXMMEXCPT */
+    xor     %eax, %eax
     mov     %eax, %cr4
     mov     $0x33, %eax         /* NE ET MP PE */
     mov     %eax, %cr0
