@@ -15,6 +15,12 @@
 
 struct MachineLock {
     pthread_mutex_t mutex;
+    /*
+     * Turnstile: who has to wait for mutex holds this while it waits, and who sees a waiter goes through it, too.  A
+     * vCPU that polls a device would otherwise take mutex again before the woken thread of the timers gets to run.
+     */
+    pthread_mutex_t queue;
+    unsigned waiting; /* threads at the turnstile; atomic */
     const void *owner; /* identity of the thread that holds mutex; atomic */
     unsigned depth;    /* guarded by mutex */
 
@@ -34,6 +40,7 @@ MachineLock *machine_lock_new(void)
 {
     MachineLock *lock = g_new0(MachineLock, 1);
     pthread_mutex_init(&lock->mutex, NULL);
+    pthread_mutex_init(&lock->queue, NULL);
     pthread_mutex_init(&lock->gate_mutex, NULL);
     pthread_cond_init(&lock->gate_cond, NULL);
     return lock;
@@ -45,6 +52,7 @@ void machine_lock_free(MachineLock *lock)
         return;
     }
     pthread_mutex_destroy(&lock->mutex);
+    pthread_mutex_destroy(&lock->queue);
     pthread_mutex_destroy(&lock->gate_mutex);
     pthread_cond_destroy(&lock->gate_cond);
     g_free(lock);
@@ -153,7 +161,11 @@ static void lock_slowly(MachineLock *lock)
     bool was_active = deactivate(lock, gate);
     pthread_mutex_unlock(&lock->gate_mutex);
 
+    __atomic_fetch_add(&lock->waiting, 1, __ATOMIC_ACQ_REL);
+    pthread_mutex_lock(&lock->queue);
     pthread_mutex_lock(&lock->mutex);
+    pthread_mutex_unlock(&lock->queue);
+    __atomic_fetch_sub(&lock->waiting, 1, __ATOMIC_ACQ_REL);
 
     if (section) {
         exclusive_begin(lock);
@@ -170,7 +182,7 @@ void machine_lock(MachineLock *lock)
         lock->depth++;
         return;
     }
-    if (pthread_mutex_trylock(&lock->mutex) != 0) {
+    if (__atomic_load_n(&lock->waiting, __ATOMIC_ACQUIRE) || pthread_mutex_trylock(&lock->mutex) != 0) {
         lock_slowly(lock);
     }
     __atomic_store_n(&lock->owner, &identity, __ATOMIC_RELAXED);
