@@ -69,22 +69,26 @@ static void single_step(void)
     /* IRET that sets TF */
     arm();
     keep_tf = false;
-    __asm__ volatile(LABEL(2, label_b) "mov %%ss, %%eax; push %%rax; lea 8(%%rsp), %%rax; push %%rax; pushfq; orl $0x100, (%%rsp);"
-                     "mov %%cs, %%eax; push %%rax; lea 1f(%%rip), %%rax; push %%rax; iretq; 1: nop; 2: nop" ::: "rax", "memory");
+    __asm__ volatile(
+        LABEL(2, label_b) "mov %%ss, %%eax; push %%rax; lea 8(%%rsp), %%rax; push %%rax; pushfq; orl $0x100, (%%rsp);"
+                          "mov %%cs, %%eax; push %%rax; lea 1f(%%rip), %%rax; push %%rax; iretq; 1: nop; 2: nop" ::
+                              : "rax", "memory");
     check_eq(hits, 1);
     check_eq(rips[0], label_b);
     /* MOV SS: no trap between it and the next instruction */
     arm();
     keep_tf = true;
     __asm__ volatile(LABEL(1, label_a) LABEL(2, label_b) "mov %%ss, %%ecx;" SET_TF "nop; mov %%ecx, %%ss; 1: nop; "
-        "2:" CLEAR_TF ::: "rax", "rcx", "memory");
+                                                         "2:" CLEAR_TF ::
+                                                             : "rax", "rcx", "memory");
     check_eq(rips[1], label_b);
     check_eq(hits, 5);
     /* a repeated string instruction traps after every iteration */
     arm();
     static uint8_t from[8], to[8];
-    __asm__ volatile(LABEL(1, label_a) LABEL(2, label_b) "mov $3, %%ecx;" SET_TF "1: rep movsb; 2:" CLEAR_TF
-        ::"S"(from), "D"(to) : "rax", "rcx", "memory");
+    __asm__ volatile(
+        LABEL(1, label_a) LABEL(2, label_b) "mov $3, %%ecx;" SET_TF "1: rep movsb; 2:" CLEAR_TF ::"S"(from), "D"(to)
+        : "rax", "rcx", "memory");
     check_eq(hits, 6);
     check_eq(rips[0], label_a);
     check_eq(rips[1], label_a);
@@ -99,7 +103,10 @@ static void single_step(void)
     /* software interrupts: #DB after INT is lost (TF cleared), the handler returns with TF and the next one traps */
     arm();
     keep_tf = false;
-    bool ignore(Frame *f) { return f->vector == BP; }
+    bool ignore(Frame * f)
+    {
+        return f->vector == BP;
+    }
     set_handler(BP, ignore);
     __asm__ volatile(LABEL(2, label_b) SET_TF "int3; nop; 2: nop" ::: "rax", "memory");
     check_eq(hits, 1);
@@ -116,13 +123,15 @@ static void single_step(void)
 static void execution_breakpoints(void)
 {
     arm();
-    __asm__ volatile(LABEL(1, label_a) ::: "rax");
+    __asm__ volatile(LABEL(1, label_a)::: "rax");
     void run(void *p)
     {
         (void)p;
-        __asm__ volatile(LABEL(1, label_a) "mov label_a(%%rip), %%rax; mov %%rax, %%dr0; mov %0, %%rax; mov %%rax, %%dr7;"
-                         "xor %%ecx, %%ecx; nop; 1: inc %%ecx; nop; xor %%eax, %%eax; mov %%rax, %%dr7; mov %%ecx, %k0"
-                         ::"r"(DR7(0, EXEC, LEN1)) : "rax", "rcx", "memory");
+        __asm__ volatile(
+            LABEL(1, label_a) "mov label_a(%%rip), %%rax; mov %%rax, %%dr0; mov %0, %%rax; mov %%rax, %%dr7;"
+                              "xor %%ecx, %%ecx; nop; 1: inc %%ecx; nop; xor %%eax, %%eax; mov %%rax, %%dr7; mov "
+                              "%%ecx, %k0" ::"r"(DR7(0, EXEC, LEN1))
+            : "rax", "rcx", "memory");
     }
     Trap t = try_call(run, 0);
     check_eq(t.vector, -1);
@@ -131,35 +140,42 @@ static void execution_breakpoints(void)
     check_eq(dr6s[0] & 0xe00f, 1);
     /* RF is clear in the image of an instruction breakpoint's #DB (17.3.1.1) */
     check_eq(flags[0] & RF, 0);
-    /* two breakpoints at one instruction report both; DR2 also matches though it is not enabled? only enabled ones must */
+    /* two breakpoints at one instruction report both; DR2 also matches though it is not enabled? only enabled ones
+     * must */
     arm();
     __asm__ volatile(LABEL(1, label_a) "mov label_a(%%rip), %%rax; mov %%rax, %%dr0; mov %%rax, %%dr3; "
-        "mov %0, %%rax; mov %%rax, %%dr7;"
-                     "nop; 1: nop; xor %%eax, %%eax; mov %%rax, %%dr7" ::"r"(DR7(0, EXEC, LEN1) | DR7(3, EXEC,
-                         LEN1)) : "rax", "memory");
+                                       "mov %0, %%rax; mov %%rax, %%dr7;"
+                                       "nop; 1: nop; xor %%eax, %%eax; mov %%rax, %%dr7" ::"r"(DR7(0, EXEC, LEN1) |
+                                                                                               DR7(3, EXEC, LEN1))
+                     : "rax", "memory");
     check_eq(hits, 1);
     check_eq(dr6s[0] & 0xe009, 9);
     /* a data breakpoint type does not fire on execution */
     arm();
     __asm__ volatile(LABEL(1, label_a) "mov label_a(%%rip), %%rax; mov %%rax, %%dr0; mov %0, %%rax; mov %%rax, %%dr7;"
-                     "nop; 1: nop; xor %%eax, %%eax; mov %%rax, %%dr7" ::"r"(DR7(0, WRITE, LEN1)) : "rax", "memory");
+                                       "nop; 1: nop; xor %%eax, %%eax; mov %%rax, %%dr7" ::"r"(DR7(0, WRITE, LEN1))
+                     : "rax", "memory");
     check_eq(hits, 0);
     /* after MOV SS the breakpoint on the next instruction is suppressed by Intel (6.8.3), not by AMD */
     uint32_t id[4];
     cpuid(0, 0, id);
     arm();
-    __asm__ volatile(LABEL(1, label_a) "mov label_a(%%rip), %%rax; mov %%rax, %%dr0; mov %0, %%rax; "
-        "mov %%rax, %%dr7; mov %%ss, %%ecx;"
-                     "mov %%ecx, %%ss; 1: nop; xor %%eax, %%eax; mov %%rax, %%dr7" ::"r"(DR7(0, EXEC, LEN1))
-                         : "rax", "rcx", "memory");
+    __asm__ volatile(
+        LABEL(1, label_a) "mov label_a(%%rip), %%rax; mov %%rax, %%dr0; mov %0, %%rax; "
+                          "mov %%rax, %%dr7; mov %%ss, %%ecx;"
+                          "mov %%ecx, %%ss; 1: nop; xor %%eax, %%eax; mov %%rax, %%dr7" ::"r"(DR7(0, EXEC, LEN1))
+        : "rax", "rcx", "memory");
     check_eq(hits, id[1] == 0x756e6547 ? 0 : 1);
     /* RF set by IRET holds for one instruction */
     arm();
-    __asm__ volatile(LABEL(1, label_b) "mov label_b(%%rip), %%rax; mov %%rax, %%dr0; mov %0, %%rax; mov %%rax, %%dr7;"
-                     "mov %%ss, %%eax; push %%rax; lea 8(%%rsp), %%rax; push %%rax; pushfq; orl $0x10000, (%%rsp);"
-                     "mov %%cs, %%eax; push %%rax; push label_b(%%rip); iretq; ud2; 1: nop; pushfq; pop %%rcx; "
-                         "xor %%eax, %%eax; mov %%rax, %%dr7;"
-                     "mov %%rcx, label_c(%%rip)" ::"r"(DR7(0, EXEC, LEN1)) : "rax", "rcx", "memory");
+    __asm__ volatile(
+        LABEL(1,
+              label_b) "mov label_b(%%rip), %%rax; mov %%rax, %%dr0; mov %0, %%rax; mov %%rax, %%dr7;"
+                       "mov %%ss, %%eax; push %%rax; lea 8(%%rsp), %%rax; push %%rax; pushfq; orl $0x10000, (%%rsp);"
+                       "mov %%cs, %%eax; push %%rax; push label_b(%%rip); iretq; ud2; 1: nop; pushfq; pop %%rcx; "
+                       "xor %%eax, %%eax; mov %%rax, %%dr7;"
+                       "mov %%rcx, label_c(%%rip)" ::"r"(DR7(0, EXEC, LEN1))
+        : "rax", "rcx", "memory");
     check_eq(hits, 0);
     check_eq(label_c & RF, 0);
 }
@@ -175,11 +191,11 @@ static unsigned data_hits(uint64_t address, uint64_t dr7, void (*access)(void))
     write_dr7(0x400);
     return hits;
 }
-#define ACCESSOR(name, text)                                                                                           \
-    static void name(void)                                                                                             \
-    {                                                                                                                  \
-        __asm__ volatile("lea data(%%rip), %%rcx;" LABEL(9, label_a) text "; 9: nop; nop" ::: "rax", "rcx", "rdx",   \
-            "memory");                                                                                               \
+#define ACCESSOR(name, text)                                                                                         \
+    static void name(void)                                                                                           \
+    {                                                                                                                \
+        __asm__ volatile("lea data(%%rip), %%rcx;" LABEL(9, label_a) text "; 9: nop; nop" ::                         \
+                             : "rax", "rcx", "rdx", "memory");                                                       \
     }
 ACCESSOR(write1_at8, "movb $1, 8(%%rcx)")
 ACCESSOR(read1_at8, "movb 8(%%rcx), %%dl")
@@ -208,7 +224,8 @@ static void data_breakpoints(void)
     check_eq(data_hits(8, DR7(1, WRITE, LEN4), write1_at12), 0);
     check_eq(data_hits(8, DR7(1, WRITE, LEN8), write1_at15), 1);
     check_eq(data_hits(8, DR7(1, WRITE, LEN8), write1_at16), 0);
-    check_eq(data_hits(15, DR7(1, WRITE, LEN2), write1_at15), 1); /* low bits are ignored by length: bytes 14 and 15 */
+    check_eq(data_hits(15, DR7(1, WRITE, LEN2), write1_at15),
+             1); /* low bits are ignored by length: bytes 14 and 15 */
     check_eq(data_hits(14, DR7(1, WRITE, LEN2), write1_at15), 1);
     check_eq(data_hits(10, DR7(1, WRITE, LEN4), write1_at8), 1);
     check_eq(data_hits(8, DR7(1, WRITE, LEN4), write8_at8), 1);
@@ -216,7 +233,7 @@ static void data_breakpoints(void)
     check_eq(data_hits(8, DR7(1, WRITE, LEN4), cmp_at8), 0);
     check_eq(data_hits(8, DR7(1, ACCESS, LEN4), cmp_at8), 1);
     check_eq(data_hits(8, DR7(1, ACCESS, LEN4), prefetch_at8), 0);
-    check_eq(data_hits(8, DR7(1, WRITE, LEN4) & ~0xffull, write1_at8), 0); /* not enabled */
+    check_eq(data_hits(8, DR7(1, WRITE, LEN4) & ~0xffull, write1_at8), 0);       /* not enabled */
     check_eq(data_hits(8, (DR7(1, WRITE, LEN4) & ~0xffull) | 8, write1_at8), 1); /* G1 alone */
     /* with TF both causes are reported by one exception */
     arm();
@@ -230,8 +247,8 @@ static void data_breakpoints(void)
     arm();
     write_dr1((uint64_t)data + 2);
     write_dr7(DR7(1, WRITE, LEN1));
-    __asm__ volatile(LABEL(1, label_b) LABEL(2, label_c) "lea data(%%rip), %%rdi; mov $8, %%ecx; 1: rep stosb; 2:"
-        ::: "rax", "rcx", "rdi", "memory");
+    __asm__ volatile(LABEL(1, label_b) LABEL(2, label_c) "lea data(%%rip), %%rdi; mov $8, %%ecx; 1: rep stosb; 2:" ::
+                         : "rax", "rcx", "rdi", "memory");
     write_dr7(0x400);
     check_eq(hits, 1);
     check(rips[0] == label_b || rips[0] == label_c);
@@ -241,7 +258,8 @@ static void data_breakpoints(void)
     *(uint16_t *)data = 0x10;
     write_dr1((uint64_t)data);
     write_dr7(DR7(1, ACCESS, LEN2));
-    __asm__ volatile(LABEL(1, label_b) "lea data(%%rip), %%rcx; mov (%%rcx), %%ss; nop; 1: nop" ::: "rax", "rcx", "memory");
+    __asm__ volatile(LABEL(1, label_b) "lea data(%%rip), %%rcx; mov (%%rcx), %%ss; nop; 1: nop" ::
+                         : "rax", "rcx", "memory");
     write_dr7(0x400);
     check_eq(hits, 1);
     check_eq(rips[0], label_b);
@@ -294,7 +312,8 @@ static void registers(void)
     write_dr7(0x400 | 1 << 13); /* GD */
     arm();
     __asm__ volatile(LABEL(1, label_b) "1: mov %%dr0, %%rax" ::: "rax", "memory");
-    /* the handler's own accesses are allowed: GD is clear there.  The instruction is executed then, as GD stays clear. */
+    /* the handler's own accesses are allowed: GD is clear there.  The instruction is executed then, as GD stays
+     * clear. */
     check_eq(hits, 1);
     check_eq(rips[0], label_b);
     check_eq(dr6s[0] & 0xe00f, 0x2000); /* BD */
@@ -345,7 +364,11 @@ static bool on_nmi(Frame *f)
 static void nmi(void)
 {
     lapic_enable();
-    bool nothing(Frame *f) { (void)f; return true; }
+    bool nothing(Frame * f)
+    {
+        (void)f;
+        return true;
+    }
     set_handler(0x92, nothing);
     set_handler(NMI, on_nmi);
     nmis = max_depth = 0;
@@ -395,15 +418,18 @@ static void shadows(void)
     pend();
     __asm__ volatile("sti; cli; nop" ::: "memory"); /* CLI in the shadow: nothing */
     check_eq(ints, 0);
-    __asm__ volatile(LABEL(1, label_b) "sti; sti; 1: nop; cli" ::: "rax", "memory"); /* the second STI gives no further shadow */
+    __asm__ volatile(LABEL(1, label_b) "sti; sti; 1: nop; cli" ::
+                         : "rax", "memory"); /* the second STI gives no further shadow */
     check_eq(ints, 1);
     check_eq(int_rip, label_b);
     pend();
-    __asm__ volatile(LABEL(1, label_b) "mov %%ss, %%ecx; sti; mov %%ecx, %%ss; nop; 1: nop; cli" ::: "rax", "rcx", "memory");
+    __asm__ volatile(LABEL(1, label_b) "mov %%ss, %%ecx; sti; mov %%ecx, %%ss; nop; 1: nop; cli" ::
+                         : "rax", "rcx", "memory");
     check_eq(ints, 1);
     check_eq(int_rip, label_b);
     pend();
-    __asm__ volatile(LABEL(1, label_b) "pushfq; orl $0x200, (%%rsp); popfq; 1: nop; cli" ::: "rax", "memory"); /* POPF: no shadow */
+    __asm__ volatile(LABEL(1, label_b) "pushfq; orl $0x200, (%%rsp); popfq; 1: nop; cli" ::
+                         : "rax", "memory"); /* POPF: no shadow */
     check_eq(ints, 1);
     check_eq(int_rip, label_b);
     pend();

@@ -34,12 +34,12 @@ static void expect(Trap t, int vector, uint64_t error, const char *what, int lin
 }
 #define EXPECT(t, vector, error) expect(t, vector, error, #t, __LINE__)
 /* A fault: RIP is the instruction's own, RF is set in the image (vol 3 17.3.1.1). */
-#define EXPECT_FAULT(t, vector, error)                                                                                 \
-    do {                                                                                                               \
-        Trap t_ = (t);                                                                                                 \
-        expect(t_, vector, error, #t, __LINE__);                                                                       \
-        check_at(t_.rip == here, #t ": rip", __FILE__, __LINE__, t_.rip, here);                                        \
-        faults_without_rf += !(t_.rflags & RF);                                                                        \
+#define EXPECT_FAULT(t, vector, error)                                                                               \
+    do {                                                                                                             \
+        Trap t_ = (t);                                                                                               \
+        expect(t_, vector, error, #t, __LINE__);                                                                     \
+        check_at(t_.rip == here, #t ": rip", __FILE__, __LINE__, t_.rip, here);                                      \
+        faults_without_rf += !(t_.rflags & RF);                                                                      \
     } while (0)
 #define EXPECT_UD(text) EXPECT_FAULT(BYTES(text), UD, 0)
 
@@ -49,8 +49,8 @@ static void undefined_opcodes(void)
     EXPECT_UD("\x0f\xb9\xc0");
     EXPECT_UD("\x0f\xff\xc0");
     /* invalid in 64-bit mode */
-    static const uint8_t gone[] = {0x06, 0x07, 0x0e, 0x16, 0x17, 0x1e, 0x1f, 0x27, 0x2f, 0x37, 0x3f, 0x60, 0x61, 0x9a,
-                                   0xce, 0xd4, 0xd5, 0xd6, 0xea, 0x82};
+    static const uint8_t gone[] = {0x06, 0x07, 0x0e, 0x16, 0x17, 0x1e, 0x1f, 0x27, 0x2f, 0x37,
+                                   0x3f, 0x60, 0x61, 0x9a, 0xce, 0xd4, 0xd5, 0xd6, 0xea, 0x82};
     for (unsigned i = 0; i < sizeof(gone); i++) {
         char b[8] = {(char)gone[i], 10, 0, 0, 0, 0, 0, 0};
         EXPECT_FAULT(run_bytes(b, 8), UD, 0);
@@ -105,26 +105,32 @@ static void undefined_opcodes(void)
 static void arithmetic_and_traps(void)
 {
     EXPECT_FAULT(TRY(__asm__ volatile(AT "divb %%cl" ::"a"(1), "c"(0))), DE, 0);
-    EXPECT_FAULT(TRY(__asm__ volatile("mov $1, %%edx; xor %%ecx, %%ecx; " AT "div %%rcx" ::: "rax", "rcx", "rdx")), DE, 0);
+    EXPECT_FAULT(TRY(__asm__ volatile("mov $1, %%edx; xor %%ecx, %%ecx; " AT "div %%rcx" ::
+                                          : "rax", "rcx", "rdx")),
+                 DE, 0);
     EXPECT_FAULT(TRY(__asm__ volatile("mov $-1, %%ecx; mov $-1, %%edx; lea 77f(%%rip), %%rax; mov %%rax, here(%%rip);"
-                                      "mov $0x80000000, %%eax; 77: idivl %%ecx" ::: "rax", "rcx", "rdx")), DE, 0);
-    EXPECT_FAULT(TRY(__asm__ volatile("mov $0x100, %%ecx; mov $0x100, %%edx;" AT "divw %%cx" ::: "rax", "rcx", "rdx")), DE, 0);
+                                      "mov $0x80000000, %%eax; 77: idivl %%ecx" ::
+                                          : "rax", "rcx", "rdx")),
+                 DE, 0);
+    EXPECT_FAULT(TRY(__asm__ volatile("mov $0x100, %%ecx; mov $0x100, %%edx;" AT "divw %%cx" ::
+                                          : "rax", "rcx", "rdx")),
+                 DE, 0);
     /* traps: RIP after the instruction, RF as it was */
-    Trap t = TRY(__asm__ volatile(AFTER("int3") ::: "rax"));
+    Trap t = TRY(__asm__ volatile(AFTER("int3")::: "rax"));
     EXPECT(t, BP, 0);
     check_eq(t.rip, here);
     check_eq(t.rflags & RF, 0);
-    t = TRY(__asm__ volatile(AFTER(".byte 0xcd, 3") ::: "rax"));
+    t = TRY(__asm__ volatile(AFTER(".byte 0xcd, 3")::: "rax"));
     EXPECT(t, BP, 0);
     check_eq(t.rip, here);
-    t = TRY(__asm__ volatile(AFTER("int $4") ::: "rax"));
+    t = TRY(__asm__ volatile(AFTER("int $4")::: "rax"));
     EXPECT(t, OF, 0);
     check_eq(t.rip, here);
     t = TRY(__asm__ volatile("int $31" ::: "rax"));
     EXPECT(t, 31, 0);
     /* ICEBP is a #DB without DPL check and without bits in DR6 */
     write_dr6(0xffff0ff0);
-    t = TRY(__asm__ volatile(AFTER(".byte 0xf1") ::: "rax"));
+    t = TRY(__asm__ volatile(AFTER(".byte 0xf1")::: "rax"));
     EXPECT(t, DB, 0);
     check_eq(t.rip, here);
     check_eq(t.dr6 & 0xe00f, 0);
@@ -133,21 +139,21 @@ static void arithmetic_and_traps(void)
 static void device_not_available(void)
 {
     uint64_t cr0 = read_cr0(), cr4 = read_cr4();
-    write_cr0(cr0 | 8); /* TS */
-    EXPECT_FAULT(BYTES("\xd9\xd0"), NM, 0);          /* FNOP */
-    EXPECT_FAULT(BYTES("\xdb\xe3"), NM, 0);          /* FNINIT */
-    EXPECT_FAULT(BYTES("\x0f\x77"), NM, 0);          /* EMMS */
-    EXPECT_FAULT(BYTES("\x0f\x28\xc0"), NM, 0);      /* MOVAPS */
-    EXPECT_FAULT(BYTES("\x9b"), NM, 0);              /* WAIT: MP and TS */
-    EXPECT_FAULT(BYTES("\x0f\xae\x14\x24"), NM, 0);  /* LDMXCSR */
+    write_cr0(cr0 | 8);                                             /* TS */
+    EXPECT_FAULT(BYTES("\xd9\xd0"), NM, 0);                         /* FNOP */
+    EXPECT_FAULT(BYTES("\xdb\xe3"), NM, 0);                         /* FNINIT */
+    EXPECT_FAULT(BYTES("\x0f\x77"), NM, 0);                         /* EMMS */
+    EXPECT_FAULT(BYTES("\x0f\x28\xc0"), NM, 0);                     /* MOVAPS */
+    EXPECT_FAULT(BYTES("\x9b"), NM, 0);                             /* WAIT: MP and TS */
+    EXPECT_FAULT(BYTES("\x0f\xae\x14\x24"), NM, 0);                 /* LDMXCSR */
     EXPECT_FAULT(BYTES("\x0f\xae\x04\x25\x00\x70\x00\x00"), NM, 0); /* FXSAVE */
     write_cr0((cr0 | 8) & ~2ull);
-    EXPECT(BYTES("\x9b"), -1, 0);                    /* without MP */
+    EXPECT(BYTES("\x9b"), -1, 0); /* without MP */
     EXPECT_FAULT(BYTES("\xd9\xd0"), NM, 0);
     write_cr0(cr0 | 4); /* EM */
     EXPECT_FAULT(BYTES("\xd9\xd0"), NM, 0);
     EXPECT(BYTES("\x9b"), -1, 0);
-    EXPECT_UD("\x0f\x77");                           /* MMX and SSE with EM: #UD before #NM */
+    EXPECT_UD("\x0f\x77"); /* MMX and SSE with EM: #UD before #NM */
     EXPECT_UD("\x0f\x28\xc0");
     write_cr0(cr0 | 12);
     EXPECT_UD("\x0f\x28\xc0");
@@ -166,18 +172,21 @@ static void floating_point(void)
     /* x87: the fault comes with the next waiting instruction */
     static const uint16_t unmask_ze = 0x037b;
     Trap t = TRY(__asm__ volatile("fninit; fldcw %0; fldz; fld1; fdiv %%st(1), %%st; fnstsw %%ax; "
-        "fnstcw -16(%%rsp);" AT "fwait" ::"m"(unmask_ze) : "rax"));
+                                  "fnstcw -16(%%rsp);" AT "fwait" ::"m"(unmask_ze)
+                                  : "rax"));
     EXPECT_FAULT(t, MF, 0);
     __asm__ volatile("fninit");
-    t = TRY(__asm__ volatile("fninit; fldcw %0; fldz; fld1; fdiv %%st(1), %%st; fnclex; fwait; fninit" ::"m"(unmask_ze)));
+    t = TRY(
+        __asm__ volatile("fninit; fldcw %0; fldz; fld1; fdiv %%st(1), %%st; fnclex; fwait; fninit" ::"m"(unmask_ze)));
     EXPECT(t, -1, 0);
     t = TRY(__asm__ volatile("fninit; fldcw %0; fldz; fld1; fdiv %%st(1), %%st;" AT "emms" ::"m"(unmask_ze) : "rax"));
     EXPECT_FAULT(t, MF, 0);
     __asm__ volatile("fninit");
     /* SSE: at once, before the destination changes */
     static const uint32_t unmask = 0x1d80, one = 0x3f800000, reserved = 0x10000;
-    t = TRY(__asm__ volatile("ldmxcsr %0; movss %1, %%xmm0; xorps %%xmm1, %%xmm1;" AT "divss %%xmm1, %%xmm0"
-        ::"m"(unmask), "m"(one) : "rax"));
+    t = TRY(__asm__ volatile(
+        "ldmxcsr %0; movss %1, %%xmm0; xorps %%xmm1, %%xmm1;" AT "divss %%xmm1, %%xmm0" ::"m"(unmask), "m"(one)
+        : "rax"));
     EXPECT_FAULT(t, XM, 0);
     uint32_t kept = 0;
     __asm__ volatile("movss %%xmm0, %0" : "=m"(kept));
@@ -193,21 +202,30 @@ static void floating_point(void)
     uint32_t id[4];
     cpuid(1, 0, id);
     EXPECT_FAULT(TRY(__asm__ volatile("lea -56(%%rsp), %%rcx; and $-16, %%rcx; "
-        "add $8, %%rcx;" AT "cmpxchg16b (%%rcx)" ::: "rax", "rcx")),
-        id[2] & 1 << 13 ? GP : UD, 0);
+                                      "add $8, %%rcx;" AT "cmpxchg16b (%%rcx)" ::
+                                          : "rax", "rcx")),
+                 id[2] & 1 << 13 ? GP : UD, 0);
 }
 
 static void general_protection(void)
 {
     /* non-canonical: #GP, through the stack #SS */
-    EXPECT_FAULT(TRY(__asm__ volatile("mov $1, %%rcx; shl $63, %%rcx;" AT "mov (%%rcx), %%eax" ::: "rax", "rcx")), GP, 0);
-    EXPECT_FAULT(TRY(__asm__ volatile("mov $1, %%rcx; shl $47, %%rcx;" AT "mov %%eax, (%%rcx)" ::: "rax", "rcx")), GP, 0);
-    EXPECT_FAULT(TRY(__asm__ volatile("mov $1, %%rcx; shl $47, %%rcx; sub $3, %%rcx;" AT "mov %%eax, (%%rcx)"
-        ::: "rax", "rcx")), GP, 0);
-    EXPECT_FAULT(TRY(__asm__ volatile("mov %%rbp, %%rdx; mov $1, %%rbp; shl $47, %%rbp;" AT "mov (%%rbp), %%eax"
-        ::: "rax", "rdx")), SS, 0);
+    EXPECT_FAULT(TRY(__asm__ volatile("mov $1, %%rcx; shl $63, %%rcx;" AT "mov (%%rcx), %%eax" ::
+                                          : "rax", "rcx")),
+                 GP, 0);
+    EXPECT_FAULT(TRY(__asm__ volatile("mov $1, %%rcx; shl $47, %%rcx;" AT "mov %%eax, (%%rcx)" ::
+                                          : "rax", "rcx")),
+                 GP, 0);
+    EXPECT_FAULT(TRY(__asm__ volatile("mov $1, %%rcx; shl $47, %%rcx; sub $3, %%rcx;" AT "mov %%eax, (%%rcx)" ::
+                                          : "rax", "rcx")),
+                 GP, 0);
+    EXPECT_FAULT(TRY(__asm__ volatile("mov %%rbp, %%rdx; mov $1, %%rbp; shl $47, %%rbp;" AT "mov (%%rbp), %%eax" ::
+                                          : "rax", "rdx")),
+                 SS, 0);
     EXPECT_FAULT(TRY(__asm__ volatile("mov $1, %%rcx; shl $47, %%rcx; mov %%rcx, %%rdi; "
-        "mov $1, %%ecx;" AT "rep stosb" ::: "rax", "rcx", "rdi")), GP, 0);
+                                      "mov $1, %%ecx;" AT "rep stosb" ::
+                                          : "rax", "rcx", "rdi")),
+                 GP, 0);
     /* branches to a non-canonical address */
     EXPECT(TRY(__asm__ volatile("mov $1, %%rcx; shl $47, %%rcx; jmp *%%rcx" ::: "rcx")), GP, 0);
     EXPECT(TRY(__asm__ volatile("mov $1, %%rcx; shl $47, %%rcx; push %%rcx; ret" ::: "rcx")), GP, 0);
@@ -223,11 +241,11 @@ static void general_protection(void)
     EXPECT(TRY(wrmsr(0xc0000080, rdmsr(0xc0000080) & ~0x100ull)), GP, 0); /* LME while paging */
     EXPECT(TRY(wrmsr(0xc0000082, 1ull << 47)), GP, 0);
     EXPECT(TRY(wrmsr(0xc0000100, 1ull << 47)), GP, 0);
-    EXPECT(TRY(wrmsr(0x277, 2)), GP, 0); /* PAT type 2 does not exist */
-    EXPECT(TRY(write_cr0(read_cr0() & ~1ull)), GP, 0);         /* PG without PE */
+    EXPECT(TRY(wrmsr(0x277, 2)), GP, 0);                                   /* PAT type 2 does not exist */
+    EXPECT(TRY(write_cr0(read_cr0() & ~1ull)), GP, 0);                     /* PG without PE */
     EXPECT(TRY(write_cr0((read_cr0() | 1 << 29) & ~(1ull << 30))), GP, 0); /* NW without CD */
     EXPECT(TRY(write_cr0(read_cr0() | 1ull << 32)), GP, 0);
-    EXPECT(TRY(write_cr4(read_cr4() & ~0x20ull)), GP, 0);      /* PAE in long mode */
+    EXPECT(TRY(write_cr4(read_cr4() & ~0x20ull)), GP, 0); /* PAE in long mode */
     EXPECT(TRY(write_cr4(read_cr4() | 1ull << 15)), GP, 0);
     EXPECT(TRY(write_cr4(read_cr4() | 1ull << 31)), GP, 0);
     EXPECT(TRY(__asm__ volatile("mov %0, %%cr8" ::"r"(16ull))), GP, 0);
@@ -266,8 +284,10 @@ static void far_jump(uint64_t sel)
 }
 static void iret_to(uint64_t cs, uint64_t ss)
 {
-    __asm__ volatile("mov %%rsp, %%rax; push %1; push %%rax; pushfq; push %0; lea 1f(%%rip), %%rax; push %%rax;"
-                     AT "iretq; 1:" ::"c"(cs), "d"(ss) : "rax");
+    __asm__ volatile("mov %%rsp, %%rax; push %1; push %%rax; pushfq; push %0; lea 1f(%%rip), %%rax; push %%rax;" AT
+                     "iretq; 1:" ::"c"(cs),
+                     "d"(ss)
+                     : "rax");
 }
 static void load_tr(uint64_t sel)
 {
@@ -290,20 +310,20 @@ static void selectors(void)
     gdt[TEST_SEL / 8] = 0x00cf91000000ffff; /* read-only */
     EXPECT_FAULT(TRY(load_ss(TEST_SEL)), GP, TEST_SEL);
     EXPECT(TRY(load_ds(TEST_SEL)), -1, 0);
-    EXPECT_FAULT(TRY(load_ds(0x1000)), GP, 0x1000);      /* beyond the limit */
+    EXPECT_FAULT(TRY(load_ds(0x1000)), GP, 0x1000); /* beyond the limit */
     EXPECT_FAULT(TRY(load_ds(0x1003)), GP, 0x1000);
-    EXPECT_FAULT(TRY(load_ds(0x14)), GP, 0x14);          /* no LDT */
-    EXPECT_FAULT(TRY(load_ds(0x40)), GP, 0x40);          /* a TSS */
-    EXPECT_FAULT(TRY(load_ss(0x33)), GP, 0x30);          /* RPL 3 at CPL 0 */
-    EXPECT_FAULT(TRY(load_ss(0x30)), GP, 0x30);          /* DPL 3 */
+    EXPECT_FAULT(TRY(load_ds(0x14)), GP, 0x14); /* no LDT */
+    EXPECT_FAULT(TRY(load_ds(0x40)), GP, 0x40); /* a TSS */
+    EXPECT_FAULT(TRY(load_ss(0x33)), GP, 0x30); /* RPL 3 at CPL 0 */
+    EXPECT_FAULT(TRY(load_ss(0x30)), GP, 0x30); /* DPL 3 */
     EXPECT_FAULT(TRY(load_ss(3)), GP, 0);
-    EXPECT(TRY(load_ss(0)), -1, 0);                      /* null SS at CPL 0 in 64-bit mode */
+    EXPECT(TRY(load_ss(0)), -1, 0); /* null SS at CPL 0 in 64-bit mode */
     EXPECT(TRY(load_ds(3)), -1, 0);
     EXPECT_FAULT(TRY(load_ss(8)), GP, 8);
     EXPECT_FAULT(TRY(far_jump(0)), GP, 0);
     EXPECT_FAULT(TRY(far_jump(0x10)), GP, 0x10);
-    EXPECT_FAULT(TRY(far_jump(0x3b)), GP, 0x38);         /* DPL 3 */
-    gdt[TEST_SEL / 8] = 0x00af1b000000ffff; /* code, not present */
+    EXPECT_FAULT(TRY(far_jump(0x3b)), GP, 0x38); /* DPL 3 */
+    gdt[TEST_SEL / 8] = 0x00af1b000000ffff;      /* code, not present */
     EXPECT_FAULT(TRY(far_jump(TEST_SEL)), NP, TEST_SEL);
     EXPECT_FAULT(TRY(iret_to(TEST_SEL, 0x10)), NP, TEST_SEL);
     gdt[TEST_SEL / 8] = 0x00ef9b000000ffff; /* L and D both set */
@@ -312,18 +332,18 @@ static void selectors(void)
     EXPECT_FAULT(TRY(load_ds(TEST_SEL)), GP, TEST_SEL);
     EXPECT_FAULT(TRY(iret_to(0, 0x10)), GP, 0);
     EXPECT_FAULT(TRY(iret_to(0x10, 0x10)), GP, 0x10);
-    EXPECT_FAULT(TRY(iret_to(0x38, 0x10)), GP, 0x38);    /* RPL below DPL */
-    EXPECT_FAULT(TRY(iret_to(0x3b, 0x10)), GP, 0x10);    /* SS of another RPL */
+    EXPECT_FAULT(TRY(iret_to(0x38, 0x10)), GP, 0x38); /* RPL below DPL */
+    EXPECT_FAULT(TRY(iret_to(0x3b, 0x10)), GP, 0x10); /* SS of another RPL */
     EXPECT_FAULT(TRY(iret_to(0x2000, 0x10)), GP, 0x2000);
     gdt[TEST_SEL / 8] = 0x00cf73000000ffff; /* SS of ring 3, not present */
     EXPECT_FAULT(TRY(iret_to(0x3b, TEST_SEL + 3)), SS, TEST_SEL);
-    EXPECT_FAULT(TRY(iret_to(0x2b, 0)), GP, 0);          /* null SS for 32-bit code */
+    EXPECT_FAULT(TRY(iret_to(0x2b, 0)), GP, 0); /* null SS for 32-bit code */
     EXPECT(TRY(iret_to(8, 0)), -1, 0);
     __asm__ volatile("mov %w0, %%ss" ::"r"(0x10));
     EXPECT_FAULT(TRY(load_tr(0)), GP, 0);
     EXPECT_FAULT(TRY(load_tr(0x10)), GP, 0x10);
-    EXPECT_FAULT(TRY(load_tr(0x40)), GP, 0x40);          /* busy already */
-    EXPECT_FAULT(TRY(load_tr(0x44)), GP, 0x44);          /* in the LDT */
+    EXPECT_FAULT(TRY(load_tr(0x40)), GP, 0x40); /* busy already */
+    EXPECT_FAULT(TRY(load_tr(0x44)), GP, 0x44); /* in the LDT */
     gdt[TEST_SEL / 8] = 0x0000090000000067;
     gdt[TEST_SEL / 8 + 1] = 0;
     EXPECT_FAULT(TRY(load_tr(TEST_SEL)), NP, TEST_SEL);
@@ -402,7 +422,8 @@ static void gate_types_and_ist(void)
     write_flags(2);
     /* without IST the frame is aligned to 16 bytes on the same stack */
     uint64_t rsp;
-    __asm__ volatile("mov %%rsp, %%rbx; lea -3(%%rsp), %%rsp; mov %%rsp, %0; int $0x91; mov %%rbx, %%rsp" : "=&r"(rsp)::"rbx");
+    __asm__ volatile("mov %%rsp, %%rbx; lea -3(%%rsp), %%rsp; mov %%rsp, %0; int $0x91; mov %%rbx, %%rsp"
+                     : "=&r"(rsp)::"rbx");
     check_eq(seen_rsp, rsp & ~15ull);
     uint8_t *stack = (uint8_t *)alloc_pages(2) + 8192;
     *(uint64_t *)(tss + 36) = (uint64_t)stack; /* IST1 */
@@ -495,25 +516,25 @@ static void privileged(void)
     EXPECT_USER_GP("\x0f\x09");         /* WBINVD */
     EXPECT_USER_GP("\x0f\x20\xc0");     /* MOV from CR0 */
     EXPECT_USER_GP("\x0f\x22\xc0");
-    EXPECT_USER_GP("\x0f\x21\xf8");     /* MOV from DR7 */
-    EXPECT_USER_GP("\x0f\x30");         /* WRMSR */
-    EXPECT_USER_GP("\x0f\x32");         /* RDMSR */
-    EXPECT_USER_GP("\x0f\x33");         /* RDPMC with CR4.PCE clear */
-    EXPECT_USER_GP("\x0f\x01\xf8");     /* SWAPGS */
-    EXPECT_USER_GP("\x0f\x07");         /* SYSRET */
+    EXPECT_USER_GP("\x0f\x21\xf8"); /* MOV from DR7 */
+    EXPECT_USER_GP("\x0f\x30");     /* WRMSR */
+    EXPECT_USER_GP("\x0f\x32");     /* RDMSR */
+    EXPECT_USER_GP("\x0f\x33");     /* RDPMC with CR4.PCE clear */
+    EXPECT_USER_GP("\x0f\x01\xf8"); /* SWAPGS */
+    EXPECT_USER_GP("\x0f\x07");     /* SYSRET */
     uint32_t id[4];
     cpuid(0, 0, id);
     bool amd = id[2] == 0x444d4163; /* APM: no SYSENTER and SYSEXIT in long mode */
     EXPECT_FAULT(USER("\x0f\x35"), amd ? UD : GP, 0);
-    EXPECT(USER("\x0f\x31"), -1, 0);    /* RDTSC */
-    EXPECT(USER("\x0f\x01\x44\x24\xf0"), -1, 0); /* SGDT */
+    EXPECT(USER("\x0f\x31"), -1, 0);                                     /* RDTSC */
+    EXPECT(USER("\x0f\x01\x44\x24\xf0"), -1, 0);                         /* SGDT */
     EXPECT(USER("\x9c\x81\x0c\x24\x00\x32\x00\x00\x9d\x9c\x58"), -1, 0); /* POPF keeps IF and IOPL */
     uint64_t cr4 = read_cr4();
     write_cr4(cr4 | 4); /* TSD */
     EXPECT_USER_GP("\x0f\x31");
     cpuid(7, 0, id);
     if (id[2] & 4) {
-        write_cr4(cr4 | 0x800); /* UMIP */
+        write_cr4(cr4 | 0x800);                 /* UMIP */
         EXPECT_USER_GP("\x0f\x01\x44\x24\xf0"); /* SGDT */
         EXPECT_USER_GP("\x0f\x01\x4c\x24\xf0"); /* SIDT */
         EXPECT_USER_GP("\x0f\x00\xc0");         /* SLDT */
@@ -544,7 +565,7 @@ static void io_permission(void)
     memcpy(big, tss, 104);
     memset(big + 104, 0xff, 8193);
     *(uint16_t *)(big + 102) = 104;
-    big[104 + 0x80 / 8] = 0xf0;  /* ports 80h-83h open */
+    big[104 + 0x80 / 8] = 0xf0;   /* ports 80h-83h open */
     big[104 + 0xffff / 8] = 0x7f; /* FFFFh open */
     uint64_t a = (uint64_t)big;
     gdt[10] = (104 + 8192) | (a & 0xffffff) << 16 | 0x89ull << 40 | (a >> 24 & 0xff) << 56;
@@ -553,8 +574,8 @@ static void io_permission(void)
     /* guest_call_user() writes RSP0 into the library's TSS: take a fixed stack here */
     *(uint64_t *)(big + 4) = (uint64_t)alloc_pages(2) + 8192;
     EXPECT(USER("\xe6\x80"), -1, 0);
-    EXPECT(USER("\xe7\x80"), -1, 0);          /* 4 bytes, all open */
-    EXPECT_USER_GP("\xe7\x81");               /* the last one closed */
+    EXPECT(USER("\xe7\x80"), -1, 0); /* 4 bytes, all open */
+    EXPECT_USER_GP("\xe7\x81");      /* the last one closed */
     EXPECT(USER("\x66\xe7\x82"), -1, 0);
     EXPECT_USER_GP("\x66\xe7\x83");
     EXPECT_USER_GP("\xe6\x84");

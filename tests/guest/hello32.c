@@ -7,8 +7,8 @@ static void user(void)
     __asm__ volatile("lea 1(%eax), %eax; int $0x80");
 }
 
-static const uint8_t add_two[] = {0x05, 2, 0, 0xcd, 0x80};         /* add $2, %ax; int $0x80 */
-static const uint8_t add_three[] = {0x66, 0x83, 0xc0, 3, 0xcb};    /* add $3, %eax; retf */
+static const uint8_t add_two[] = {0x05, 2, 0, 0xcd, 0x80};      /* add $2, %ax; int $0x80 */
+static const uint8_t add_three[] = {0x66, 0x83, 0xc0, 3, 0xcb}; /* add $3, %eax; retf */
 
 void guest_main(void)
 {

@@ -2,7 +2,8 @@
 /*
  * 4-level paging: every combination of the permission bits against a model of the walk; accessed and dirty bits;
  * reserved bits; large and global pages, PCID, INVPCID; accesses over the end of a page.
- * Spec: Intel SDM vol 3 chapter 4 (4.5 4-level paging, 4.6 access rights, 4.7 page faults, 4.8 A and D, 4.10 caching).
+ * Spec: Intel SDM vol 3 chapter 4 (4.5 4-level paging, 4.6 access rights, 4.7 page faults, 4.8 A and D, 4.10
+ * caching).
  */
 #include "lib/guest.h"
 
@@ -33,9 +34,15 @@ static void (*const user_access[])(void) = {user_read, user_write, user_fetch};
 static void access_super(void *kind)
 {
     switch ((Kind)(uint64_t)kind) {
-    case READ: __asm__ volatile("mov (%0), %%al" ::"r"(page) : "rax", "memory"); break;
-    case WRITE: __asm__ volatile("movb $0xc3, (%0)" ::"r"(page) : "memory"); break;
-    case FETCH: __asm__ volatile("call *%0" ::"r"(page) : "memory"); break;
+    case READ:
+        __asm__ volatile("mov (%0), %%al" ::"r"(page) : "rax", "memory");
+        break;
+    case WRITE:
+        __asm__ volatile("movb $0xc3, (%0)" ::"r"(page) : "memory");
+        break;
+    case FETCH:
+        __asm__ volatile("call *%0" ::"r"(page) : "memory");
+        break;
     }
 }
 static void access_super_ac(void *kind)
@@ -129,9 +136,9 @@ static void one(uint64_t leaf, uint64_t mid, unsigned level, Kind kind, Mode m)
     ok = ok && (after & (A | D)) == marks && (want >= 0 || (*upper & (A | D)) == A);
     tried++;
     if (!ok && !wrong++) {
-        first_wrong = rights | (uint64_t)kind << 8 | (uint64_t)m.wp << 12 | (uint64_t)m.smep << 13 | (uint64_t)m.smap << 14 |
-                      (uint64_t)m.ac << 15 | (uint64_t)m.user << 16 | (uint64_t)level << 20 | (t.error & 31) << 24 |
-                      (uint64_t)(t.vector & 31) << 32 | (leaf & P) | (after & (A | D)) << 40;
+        first_wrong = rights | (uint64_t)kind << 8 | (uint64_t)m.wp << 12 | (uint64_t)m.smep << 13 |
+                      (uint64_t)m.smap << 14 | (uint64_t)m.ac << 15 | (uint64_t)m.user << 16 | (uint64_t)level << 20 |
+                      (t.error & 31) << 24 | (uint64_t)(t.vector & 31) << 32 | (leaf & P) | (after & (A | D)) << 40;
     }
     *upper = upper_saved;
 }
@@ -196,7 +203,8 @@ static void accessed_dirty(void)
     __asm__ volatile("mov $1, %%eax; lock cmpxchg %%ecx, (%0)" ::"r"(page + 8) : "rax", "rcx", "memory");
     check_eq(*l1 & D, D);
     map(P);
-    Trap t = TRY(__asm__ volatile("mov $1, %%eax; lock cmpxchg %%ecx, (%0)" ::"r"(page + 8) : "rax", "rcx", "memory"));
+    Trap t = TRY(__asm__ volatile("mov $1, %%eax; lock cmpxchg %%ecx, (%0)" ::"r"(page + 8)
+                                  : "rax", "rcx", "memory"));
     check_eq(t.error, E_P | E_W);
     t = TRY(__asm__ volatile("incb (%0)" ::"r"(page + 8) : "memory"));
     check_eq(t.error, E_P | E_W);
@@ -316,14 +324,14 @@ static uint8_t value(void)
     return *(volatile uint8_t *)(page + 16);
 }
 /* Map one frame, use it, put the other into the entry, invalidate by `how`: the other must be seen. */
-#define STALE(flags, how)                                                                                              \
-    do {                                                                                                               \
-        map(P | W | (flags));                                                                                          \
-        invlpg(page);                                                                                                  \
-        check_eq(value(), 1);                                                                                          \
-        *l1 = (uint64_t)other | P | W | (flags);                                                                       \
-        how;                                                                                                           \
-        check_at(value() == 2, "stale after " #how, __FILE__, __LINE__, 0, 0);                                         \
+#define STALE(flags, how)                                                                                            \
+    do {                                                                                                             \
+        map(P | W | (flags));                                                                                        \
+        invlpg(page);                                                                                                \
+        check_eq(value(), 1);                                                                                        \
+        *l1 = (uint64_t)other | P | W | (flags);                                                                     \
+        how;                                                                                                         \
+        check_at(value() == 2, "stale after " #how, __FILE__, __LINE__, 0, 0);                                       \
     } while (0)
 static void do_invpcid(uint64_t type, uint64_t id, uint64_t address)
 {
@@ -496,9 +504,13 @@ static void restart(void)
     check_eq(t.rsp, saved[0]);
     t = TRY(__asm__ volatile("mov %%rsp, %0; call *(%1)" : "=m"(*saved) : "r"(page) : "memory"));
     check_eq(t.rsp, saved[0]);
-    t = TRY(__asm__ volatile("mov %%rsp, %%rbx; mov %1, %%rbp; mov %%rsp, %0; leave" : "=m"(*saved) : "r"(page) : "rbx", "memory"));
+    t = TRY(__asm__ volatile("mov %%rsp, %%rbx; mov %1, %%rbp; mov %%rsp, %0; leave"
+                             : "=m"(*saved)
+                             : "r"(page)
+                             : "rbx", "memory"));
     check_eq(t.rsp, saved[0]);
-    t = TRY(__asm__ volatile("mov $7, %%ecx; mov %0, %%rsi; lea 8(%%rsi), %%rdi; lodsb" ::"r"(page) : "rcx", "rsi", "rdi", "rax"));
+    t = TRY(__asm__ volatile("mov $7, %%ecx; mov %0, %%rsi; lea 8(%%rsi), %%rdi; lodsb" ::"r"(page)
+                             : "rcx", "rsi", "rdi", "rax"));
     check_eq(t.rsi, (uint64_t)page);
     check_eq(t.cr2, (uint64_t)page);
     /* CR2 holds the exact byte also for wide operands; a stack frame that cannot be pushed is a #PF of the write */
@@ -512,8 +524,8 @@ static void restart(void)
 static void implicit_accesses(void)
 {
     /*
-     * System structures are read with supervisor rights whatever CPL is, and SMAP knows no AC for them (4.6.1).  The GDT
-     * lies over two pages: what delivery needs before the page under test, selector 50h in it.
+     * System structures are read with supervisor rights whatever CPL is, and SMAP knows no AC for them (4.6.1).  The
+     * GDT lies over two pages: what delivery needs before the page under test, selector 50h in it.
      */
     uint64_t cr4 = read_cr4();
     uint8_t *first = alloc_pages(1);
@@ -526,8 +538,11 @@ static void implicit_accesses(void)
         uint64_t base;
     } __attribute__((packed)) moved = {0x57, (uint64_t)page - 0x50}, home;
     __asm__ volatile("sgdt %0" : "=m"(home));
-    void reload(void) { __asm__ volatile("push %0; popfq; mov %1, %%ds; mov %2, %%ds" ::"r"((uint64_t)AC | 2),
-        "r"(0x50), "r"(0x10) : "memory"); }
+    void reload(void)
+    {
+        __asm__ volatile("push %0; popfq; mov %1, %%ds; mov %2, %%ds" ::"r"((uint64_t)AC | 2), "r"(0x50), "r"(0x10)
+                         : "memory");
+    }
     map(P | W);
     __asm__ volatile("lgdt %0" ::"m"(moved));
     check_eq(TRY(reload()).vector, -1);
@@ -585,7 +600,8 @@ static void protection_keys(void)
             write_pkru(key ? rights_of << 2 * key : 0); /* key 0 is that of the user stack */
             Trap t = touch(kind, user);
             write_pkru(0);
-            bool denied = key && kind != FETCH && ((rights_of & AD) || (kind == WRITE && (rights_of & WD) && (user || wp)));
+            bool denied =
+                key && kind != FETCH && ((rights_of & AD) || (kind == WRITE && (rights_of & WD) && (user || wp)));
             check_eq(t.vector, denied ? PF : -1);
             if (denied) {
                 check_eq(t.error, E_P | E_PK | (kind == WRITE ? E_W : 0) | (user ? E_U : 0));

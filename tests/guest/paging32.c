@@ -30,9 +30,15 @@ static void (*const user_access[])(void) = {user_read, user_write, user_fetch};
 static void access_super(void *kind)
 {
     switch ((Kind)(uint32_t)kind) {
-    case READ: __asm__ volatile("mov (%0), %%al" ::"r"(page) : "eax", "memory"); break;
-    case WRITE: __asm__ volatile("movb $0xc3, (%0)" ::"r"(page) : "memory"); break;
-    case FETCH: __asm__ volatile("call *%0" ::"r"(page) : "memory"); break;
+    case READ:
+        __asm__ volatile("mov (%0), %%al" ::"r"(page) : "eax", "memory");
+        break;
+    case WRITE:
+        __asm__ volatile("movb $0xc3, (%0)" ::"r"(page) : "memory");
+        break;
+    case FETCH:
+        __asm__ volatile("call *%0" ::"r"(page) : "memory");
+        break;
     }
 }
 static void access_user(void *kind)
@@ -50,7 +56,8 @@ static void flush(void)
 
 static int model(uint64_t rights, Kind kind, bool user, bool wp, bool nx_on)
 {
-    int error = (rights & P ? E_P : 0) | (kind == WRITE ? E_W : 0) | (user ? E_U : 0) | (kind == FETCH && nx_on ? E_I : 0);
+    int error =
+        (rights & P ? E_P : 0) | (kind == WRITE ? E_W : 0) | (user ? E_U : 0) | (kind == FETCH && nx_on ? E_I : 0);
     bool allowed = kind == FETCH ? !(rights & NX) && (!user || rights & U)
                                  : (!user || rights & U) && (kind == READ || rights & W || (!user && !wp));
     return (rights & P) && allowed ? -1 : error;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Every way to reset the machine: triple fault, keyboard controller, CF9h, port 92h.  The count is kept in CMOS memory,
- * which a reset leaves alone; the image is loaded anew each time.  Runs without -no-reboot.
- * Spec: Intel SDM vol 3 6.15 (shutdown on triple fault), 9.1 (state after reset); PIIX3 data sheet, RC register.
+ * Every way to reset the machine: triple fault, keyboard controller, CF9h, port 92h.  The count is kept in CMOS
+ * memory, which a reset leaves alone; the image is loaded anew each time.  Runs without -no-reboot. Spec: Intel SDM
+ * vol 3 6.15 (shutdown on triple fault), 9.1 (state after reset); PIIX3 data sheet, RC register.
  */
 #include "lib/guest.h"
 

@@ -28,7 +28,8 @@ def main():
     argv = [emulator, "-m", "256M", "-display", "none", "-monitor", "none", "-serial", "stdio", "-kernel", guest,
             "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4", *no_reboot, *options]
     try:
-        r = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=limit)
+        r = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                           timeout=limit)
         code, text = r.returncode, r.stdout
     except subprocess.TimeoutExpired as e:
         code, text = f"no end within {limit:.0f} s", e.stdout or b""

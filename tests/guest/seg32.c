@@ -7,8 +7,13 @@
 #include "lib/guest32.h"
 
 enum { OF = 4, BR = 5, UD = 6, TS = 10, NP = 11, SS = 12, GP = 13 };
-enum { SEL = TEST_SEL, SEL2 = TEST_SEL + 8, GATE = TEST_SEL + 16, FAST = TEST_SEL + 24 /* four descriptors */,
-       LDT_SEL = TEST_SEL + 56 };
+enum {
+    SEL = TEST_SEL,
+    SEL2 = TEST_SEL + 8,
+    GATE = TEST_SEL + 16,
+    FAST = TEST_SEL + 24 /* four descriptors */,
+    LDT_SEL = TEST_SEL + 56
+};
 
 static uint8_t *area, *code;
 static uint32_t here;
@@ -35,7 +40,7 @@ static void describe(unsigned sel, uint32_t base, uint32_t limit, unsigned acces
 {
     gdt[sel / 8] = descriptor(base, limit, access, flags);
 }
-#define WITH_FS(insn)                                                                                                  \
+#define WITH_FS(insn)                                                                                                \
     TRY(__asm__ volatile("mov %w0, %%fs; mov %1, %%ecx; " insn ::"r"(SEL), "r"(offset) : "eax", "ecx", "memory"))
 
 static void limits(void)
@@ -46,10 +51,12 @@ static void limits(void)
         uint32_t offset;
         bool ok[3]; /* byte, word, dword */
     } rows[] = {
-        {0xfff, 4, 0xffc, {true, true, true}},   {0xfff, 4, 0xffd, {true, true, false}}, {0xfff, 4, 0xffe, {true, true, false}},
-        {0xfff, 4, 0xfff, {true, false, false}}, {0xfff, 4, 0x1000, {false, false, false}}, {0, 12, 0xffc, {true, true, true}},
-        {0, 12, 0xfff, {true, false, false}},    {1, 12, 0x1ffc, {true, true, true}},    {1, 12, 0x1ffe, {true, true, false}},
-        {0, 4, 0, {true, false, false}},         {0xfff, 4, 0xffffffff, {false, false, false}},
+        {0xfff, 4, 0xffc, {true, true, true}},         {0xfff, 4, 0xffd, {true, true, false}},
+        {0xfff, 4, 0xffe, {true, true, false}},        {0xfff, 4, 0xfff, {true, false, false}},
+        {0xfff, 4, 0x1000, {false, false, false}},     {0, 12, 0xffc, {true, true, true}},
+        {0, 12, 0xfff, {true, false, false}},          {1, 12, 0x1ffc, {true, true, true}},
+        {1, 12, 0x1ffe, {true, true, false}},          {0, 4, 0, {true, false, false}},
+        {0xfff, 4, 0xffffffff, {false, false, false}},
     };
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         describe(SEL, (uint32_t)area, rows[i].limit, 0x93, rows[i].flags);
@@ -65,9 +72,10 @@ static void limits(void)
         unsigned flags;
         uint32_t offset;
         bool ok;
-    } down[] = {{0xfff, 4, 0x1000, true}, {0xfff, 4, 0xfff, false}, {0xfff, 4, 0, false}, {0xfff, 4, 0x11000, true},
-                {0xfff, 0, 0x1000, true}, {0xfff, 0, 0xfffc, true}, {0xfff, 0, 0xfffd, false}, {0xfff, 0, 0x10000, false},
-                {0xffff, 0, 0xfffc, false}, {0, 12, 0xfff, false}, {0, 12, 0x1000, true}};
+    } down[] = {{0xfff, 4, 0x1000, true},  {0xfff, 4, 0xfff, false},   {0xfff, 4, 0, false},
+                {0xfff, 4, 0x11000, true}, {0xfff, 0, 0x1000, true},   {0xfff, 0, 0xfffc, true},
+                {0xfff, 0, 0xfffd, false}, {0xfff, 0, 0x10000, false}, {0xffff, 0, 0xfffc, false},
+                {0, 12, 0xfff, false},     {0, 12, 0x1000, true}};
     for (unsigned i = 0; i < sizeof(down) / sizeof(down[0]); i++) {
         describe(SEL, (uint32_t)area, down[i].limit, 0x97, down[i].flags);
         uint32_t offset = down[i].offset;
@@ -120,13 +128,13 @@ static void types(void)
 static void privilege(void)
 {
     describe(SEL, 0, 0xfffff, 0x93, 12);
-    EXPECT(TRY(__asm__ volatile("mov %w0, %%fs" ::"r"(SEL + 3))), GP, SEL);                /* RPL 3, DPL 0 */
-    EXPECT(USER("\xb8\x48\x00\x00\x00\x8e\xe0"), GP, SEL);                                 /* CPL 3 */
+    EXPECT(TRY(__asm__ volatile("mov %w0, %%fs" ::"r"(SEL + 3))), GP, SEL); /* RPL 3, DPL 0 */
+    EXPECT(USER("\xb8\x48\x00\x00\x00\x8e\xe0"), GP, SEL);                  /* CPL 3 */
     EXPECT(USER("\xb8\x33\x00\x00\x00\x8e\xe0"), -1, 0);
-    EXPECT(USER("\xb8\x30\x00\x00\x00\x8e\xe0"), -1, 0);                                   /* a lower RPL does not hurt */
-    EXPECT(USER("\xb8\x30\x00\x00\x00\x8e\xd0"), GP, 0x30);                                /* but in SS */
+    EXPECT(USER("\xb8\x30\x00\x00\x00\x8e\xe0"), -1, 0);    /* a lower RPL does not hurt */
+    EXPECT(USER("\xb8\x30\x00\x00\x00\x8e\xd0"), GP, 0x30); /* but in SS */
     EXPECT(USER("\xb8\x10\x00\x00\x00\x8e\xd0"), GP, 0x10);
-    EXPECT(USER("\xea\x00\x00\x00\x00\x08\x00"), GP, 8);                                   /* jump to DPL 0 */
+    EXPECT(USER("\xea\x00\x00\x00\x00\x08\x00"), GP, 8); /* jump to DPL 0 */
     describe(SEL, 0, 0xfffff, 0x9f, 12); /* conforming, DPL 0: may be called and read from anywhere, CPL stays */
     EXPECT(USER("\xb8\x4b\x00\x00\x00\x8e\xe0"), -1, 0);
     /* lcall SEL:2f; int 80h / 2: mov %cs,%eax; lret */
@@ -141,16 +149,16 @@ static void privilege(void)
     EXPECT(USER("\x9c\x6a\x08\x6a\x00\xcf"), GP, 8);
     /* stack segment: limit faults are #SS */
     describe(SEL2, (uint32_t)area, 0xfff, 0xf3, 4);
-    EXPECT(USER("\xb8\x53\x00\x00\x00\x8e\xd0\xbc\x00\x10\x00\x00\x58"), SS, 0);          /* POP at the limit */
+    EXPECT(USER("\xb8\x53\x00\x00\x00\x8e\xd0\xbc\x00\x10\x00\x00\x58"), SS, 0); /* POP at the limit */
     EXPECT(USER("\xb8\x53\x00\x00\x00\x8e\xd0\xbc\x00\x10\x00\x00\x50\x58"), -1, 0);
-    EXPECT(USER("\xb8\x53\x00\x00\x00\x8e\xd0\x31\xe4\x50"), SS, 0);                       /* PUSH below 0 */
-    EXPECT(USER("\xb8\x53\x00\x00\x00\x8e\xd0\xbd\xfd\x0f\x00\x00\x8b\x45\x00"), SS, 0);  /* through EBP */
+    EXPECT(USER("\xb8\x53\x00\x00\x00\x8e\xd0\x31\xe4\x50"), SS, 0);                         /* PUSH below 0 */
+    EXPECT(USER("\xb8\x53\x00\x00\x00\x8e\xd0\xbd\xfd\x0f\x00\x00\x8b\x45\x00"), SS, 0);     /* through EBP */
     EXPECT(USER("\xb8\x53\x00\x00\x00\x8e\xd8\xbd\xfd\x0f\x00\x00\x3e\x8b\x45\x00"), GP, 0); /* DS override */
     /* code limit */
     describe(SEL, (uint32_t)code, 15, 0xfb, 4);
-    EXPECT(USER("\xea\x10\x00\x00\x00\x4b\x00"), GP, 0);                                   /* target beyond */
+    EXPECT(USER("\xea\x10\x00\x00\x00\x4b\x00"), GP, 0); /* target beyond */
     Trap t = USER("\xea\x07\x00\x00\x00\x4b\x00\x90\x90\x90\x90\x90\x90\x90\x90\x90");
-    EXPECT(t, GP, 0);                                                                      /* running over the end */
+    EXPECT(t, GP, 0); /* running over the end */
     check_eq(t.eip, 16);
     t = USER("\xea\x07\x00\x00\x00\x4b\x00\x90\x90\x90\x90\x90\xb8\x01\x02\x03\x04");
     check_eq(t.eip, 12); /* an instruction that lies partly outside */
@@ -181,7 +189,14 @@ static void call_gates(void)
         "\x68\x11\x11\x00\x00\x68\x22\x22\x00\x00\x68\x33\x33\x00\x00\x9a\x00\x00\x00\x00\x5b\x00\x89\xe6\x8c\xe2";
     gdt[GATE / 8] = gate(CODE32, (uint32_t)gate32, 0xec, 3);
     static uint32_t esp, fs;
-    bool note(Frame *f) { if ((f->cs & 3) == 3) { esp = f->esi; fs = f->edx; } return false; }
+    bool note(Frame * f)
+    {
+        if ((f->cs & 3) == 3) {
+            esp = f->esi;
+            fs = f->edx;
+        }
+        return false;
+    }
     char text[64];
     memcpy(text, call, sizeof(call) - 1);
     memcpy(text + sizeof(call) - 1, "\x0f\x0b", 2);
@@ -231,8 +246,8 @@ static void call_gates(void)
     /* a jump may not change the privilege */
     gdt[GATE / 8] = gate(CODE32, (uint32_t)gate32, 0xec, 0);
     EXPECT(USER("\xea\x00\x00\x00\x00\x5b\x00"), GP, CODE32);
-    /* the new stack: selectors of the wrong kind are #TS, a missing segment #SS.  An interrupt stack is needed as well,
-     * so ring 1 is the target: its stack fields may be wrong */
+    /* the new stack: selectors of the wrong kind are #TS, a missing segment #SS.  An interrupt stack is needed as
+     * well, so ring 1 is the target: its stack fields may be wrong */
     describe(SEL, 0, 0xfffff, 0xbb, 12);
     gdt[GATE / 8] = gate(SEL, (uint32_t)gate32, 0xec, 0);
     tss.ss1 = 0;
@@ -262,8 +277,9 @@ static void far_pointers(void)
     __asm__ volatile("lfs %2, %0; mov %%fs, %1" : "=r"(v), "=r"(s) : "m"(p));
     check_eq(v, 0x12345678);
     check_eq(s & 0xffff, DATA32);
-    __asm__ volatile("mov $-1, %0; lgsw %2, %w0; mov %%gs, %1" : "=&r"(v), "=r"(s)
-        : "m"(*((uint8_t(*)[6])&(uint8_t[6]){0x21, 0x43, 0x33})));
+    __asm__ volatile("mov $-1, %0; lgsw %2, %w0; mov %%gs, %1"
+                     : "=&r"(v), "=r"(s)
+                     : "m"(*((uint8_t(*)[6]) & (uint8_t[6]){0x21, 0x43, 0x33})));
     check_eq(v, 0xffff4321);
     check_eq(s & 0xffff, 0x33);
     __asm__ volatile("mov %%es, %%ecx; les %1, %0; mov %%ecx, %%es" : "=&r"(v) : "m"(p) : "ecx");
@@ -278,11 +294,11 @@ static void far_pointers(void)
     /* ARPL */
     uint32_t flags;
     __asm__ volatile("mov $0x30, %%ecx; mov $0x33, %%edx; arpl %%dx, %%cx; pushf; pop %0; mov %%ecx, %1"
-        : "=r"(flags), "=r"(v)::"ecx", "edx");
+                     : "=r"(flags), "=r"(v)::"ecx", "edx");
     check_eq(v, 0x33);
     check(flags & 0x40);
     __asm__ volatile("mov $0x33, %%ecx; mov $0x31, %%edx; arpl %%dx, %%cx; pushf; pop %0; mov %%ecx, %1"
-        : "=r"(flags), "=r"(v)::"ecx", "edx");
+                     : "=r"(flags), "=r"(v)::"ecx", "edx");
     check_eq(v, 0x33);
     check(!(flags & 0x40));
     /* INTO, BOUND */
@@ -305,21 +321,28 @@ static void small_stacks(void)
     describe(SEL, (uint32_t)area, 0xffff, 0x93, 0);
     uint32_t esp, v;
     __asm__ volatile("mov %%esp, %%edx; mov %%ss, %%ecx; mov %w2, %%ss; mov $0xabcd0002, %%esp; pushw $0x1234; "
-        "mov %%esp, %0; pushw $0x5678; mov %%esp, %1; mov %%ecx, %%ss; mov %%edx, %%esp"
-                     : "=&r"(esp), "=&r"(v) : "r"(SEL) : "ecx", "edx", "memory");
+                     "mov %%esp, %0; pushw $0x5678; mov %%esp, %1; mov %%ecx, %%ss; mov %%edx, %%esp"
+                     : "=&r"(esp), "=&r"(v)
+                     : "r"(SEL)
+                     : "ecx", "edx", "memory");
     check_eq(esp, 0xabcd0000);
     check_eq(v, 0xabcdfffe);
     check_eq(*(uint16_t *)area, 0x1234);
     check_eq(*(uint16_t *)(area + 0xfffe), 0x5678);
     __asm__ volatile("mov %%esp, %%edx; mov %%ss, %%ecx; mov %w2, %%ss; mov $0x1234fffc, %%esp; pop %0; "
-        "mov %%esp, %1; mov %%ecx, %%ss; mov %%edx, %%esp"
-                     : "=&r"(v), "=&r"(esp) : "r"(SEL) : "ecx", "edx", "memory");
+                     "mov %%esp, %1; mov %%ecx, %%ss; mov %%edx, %%esp"
+                     : "=&r"(v), "=&r"(esp)
+                     : "r"(SEL)
+                     : "ecx", "edx", "memory");
     check_eq(esp, 0x12340000);
     check_eq(v >> 16, 0x5678);
     /* ENTER, LEAVE and CALL use BP's and SP's 16 bits likewise */
     __asm__ volatile("push %%ebp; mov %%esp, %%edx; mov %%ss, %%ecx; mov %w2, %%ss; mov $0x77770100, %%esp; "
-        "mov $0x8888aaaa, %%ebp; enter $16, $0; mov %%esp, %0; leave; mov %%esp, %1;"
-                     "mov %%ecx, %%ss; mov %%edx, %%esp; pop %%ebp" : "=&a"(v), "=&S"(esp) : "D"(SEL) : "ecx", "edx", "memory");
+                     "mov $0x8888aaaa, %%ebp; enter $16, $0; mov %%esp, %0; leave; mov %%esp, %1;"
+                     "mov %%ecx, %%ss; mov %%edx, %%esp; pop %%ebp"
+                     : "=&a"(v), "=&S"(esp)
+                     : "D"(SEL)
+                     : "ecx", "edx", "memory");
     check_eq(v, 0x777700ec);
     check_eq(esp, 0x77770100);
     /* pushing a segment register takes a whole slot of the stack */
@@ -328,11 +351,13 @@ static void small_stacks(void)
 }
 
 uint32_t fast_seen[4];
-__asm__(".globl fast_entry, fast_user\n"
-        "fast_entry: mov %cs, %eax; mov %eax, fast_seen; mov %ss, %eax; mov %eax, fast_seen + 4; mov %esp, fast_seen + 8\n"
-        "  pushf; pop %eax; mov %eax, fast_seen + 12; sti; mov %esi, %edx; mov %edi, %ecx; mov $0x4321, %eax; sysexit\n"
-        "fast_user: mov $1f, %esi; mov %esp, %edi; push $0x10202; popf; sysenter; ud2\n"
-        "1: mov %cs, %ecx; mov %ss, %edx; shl $16, %edx; or %edx, %ecx; mov %ecx, %eax; int $0x80\n");
+__asm__(
+    ".globl fast_entry, fast_user\n"
+    "fast_entry: mov %cs, %eax; mov %eax, fast_seen; mov %ss, %eax; mov %eax, fast_seen + 4; mov %esp, fast_seen + "
+    "8\n"
+    "  pushf; pop %eax; mov %eax, fast_seen + 12; sti; mov %esi, %edx; mov %edi, %ecx; mov $0x4321, %eax; sysexit\n"
+    "fast_user: mov $1f, %esi; mov %esp, %edi; push $0x10202; popf; sysenter; ud2\n"
+    "1: mov %cs, %ecx; mov %ss, %edx; shl $16, %edx; or %edx, %ecx; mov %ecx, %eax; int $0x80\n");
 extern void fast_entry(void), fast_user(void);
 static void sysenter(void)
 {

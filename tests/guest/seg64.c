@@ -21,18 +21,19 @@ __asm__(".globl sys_entry, sys_entry32, gate_entry, gate_entry_pop\n"
         "sys_entry32:\n"
         "  mov %rcx, seen; mov $0x1111, %eax; sysretl\n"
         "gate_entry:\n"
-        "  mov (%rsp), %rax; mov %rax, seen; mov 8(%rsp), %rax; mov %rax, seen + 8; mov 16(%rsp), %rax; mov %rax, seen + 16\n"
+        "  mov (%rsp), %rax; mov %rax, seen; mov 8(%rsp), %rax; mov %rax, seen + 8; mov 16(%rsp), %rax; mov %rax, "
+        "seen + 16\n"
         "  mov 24(%rsp), %rax; mov %rax, seen + 24; mov %ss, %eax; mov %rax, seen + 32; mov %rsp, seen + 40; "
-            "mov %cs, %eax; mov %rax, seen + 48\n"
+        "mov %cs, %eax; mov %rax, seen + 48\n"
         "  mov $0x6666, %eax; lretq\n"
         "gate_entry_pop:\n"
         "  pop %rdx; pop %rcx; sub $16, %rsp; push %rcx; push %rdx; mov $0x7777, %eax; lretq $16\n"
         ".globl user_syscall, user_gate, user_gate_pop, user_gate_low, user_ss\n"
         "user_syscall: mov $0, %eax; push $0x40cd7; popfq; 1: syscall; 2: push %rax; pushfq; pop %rcx; "
-            "xor $0x8d7, %ecx; test $0x8d5, %ecx; pop %rax; jz 3f; xor %eax, %eax; 3: int $0x80\n"
+        "xor $0x8d7, %ecx; test $0x8d5, %ecx; pop %rax; jz 3f; xor %eax, %eax; 3: int $0x80\n"
         "user_gate: mov %rsp, %rbx; lcall *gate_target(%rip); cmp %rsp, %rbx; je 4f; xor %eax, %eax; 4: int $0x80\n"
         "user_gate_pop: push %rax; push %rax; mov %rsp, %rbx; lcall *gate_target(%rip); sub $16, %rsp; "
-            "cmp %rsp, %rbx; je 5f; xor %eax, %eax; 5: int $0x80\n"
+        "cmp %rsp, %rbx; je 5f; xor %eax, %eax; 5: int $0x80\n"
         "user_ss: mov %ss, %eax; mov %cs, %ecx; shl $16, %ecx; or %ecx, %eax; int $0x80\n"
         "gate_target: .long 0; .word 0x50\n"
         ".globl gate_target\n");
@@ -61,8 +62,9 @@ static void syscalls(void)
     wrmsr(0xc0000082, (uint64_t)sys_entry);
     wrmsr(0xc0000084, 0x40ad5); /* clears AC, OF... arithmetic flags but DF */
     check_eq(call_user(user_syscall, 0), 0x5a5a);
-    check(seen[0] - USER_ALIAS > (uint64_t)user_syscall && seen[0] - USER_ALIAS < (uint64_t)user_syscall + 64); /* RCX */
-    check_eq(seen[1] & 0x40cd5, 0x40cd5 & ~0x200);      /* R11: the flags before; IOPL 0 kept IF as it was */
+    check(seen[0] - USER_ALIAS > (uint64_t)user_syscall &&
+          seen[0] - USER_ALIAS < (uint64_t)user_syscall + 64); /* RCX */
+    check_eq(seen[1] & 0x40cd5, 0x40cd5 & ~0x200);             /* R11: the flags before; IOPL 0 kept IF as it was */
     check_eq(seen[2] & 0x40cd7, (0x40cd7 & ~0x40ad5 & ~0x200) | 2);
     check_eq(seen[3] & 0xffff, 8);
     check_eq(seen[4] & 0xffff, 0x10);
@@ -72,12 +74,20 @@ static void syscalls(void)
     uint32_t id[4];
     cpuid(0, 0, id);
     bool amd = id[2] == 0x444d4163;
-    void far_user(void) { __asm__ volatile("push $0x33; push %0; push $2; push $0x2b; push %1; mov %%rsp, tss + 4; "
-        "iretq" ::"r"((uint64_t)low + 4096), "r"((uint64_t)low)); }
+    void far_user(void)
+    {
+        __asm__ volatile("push $0x33; push %0; push $2; push $0x2b; push %1; mov %%rsp, tss + 4; "
+                         "iretq" ::"r"((uint64_t)low + 4096),
+                         "r"((uint64_t)low));
+    }
     wrmsr(0xc0000083, (uint64_t)sys_entry32);
     if (amd) { /* Intel knows no SYSCALL there */
         static uint64_t result;
-        bool leave(Frame *f) { result = f->rax; return false; }
+        bool leave(Frame * f)
+        {
+            result = f->rax;
+            return false;
+        }
         set_handler(6, leave);
         memcpy(low + 2, "\x40\x0f\x0b", 3); /* ends with UD2 */
         Trap t = TRY(far_user());
@@ -106,10 +116,10 @@ static void call_gates(void)
     }
     gate(gate_entry, 3, 8);
     check_eq(call_user(user_gate, 0), 0x6666);
-    check_eq(seen[1], 0x3b);                     /* the caller's CS, RSP and SS are on the new stack */
+    check_eq(seen[1], 0x3b); /* the caller's CS, RSP and SS are on the new stack */
     check_eq(seen[3], 0x33);
     check(seen[2] > USER_ALIAS);
-    check_eq(seen[4] & 0xffff, 0);               /* SS is null */
+    check_eq(seen[4] & 0xffff, 0); /* SS is null */
     check_eq(seen[5], *(uint64_t *)(tss + 4) - 32);
     check_eq(seen[6] & 0xffff, 8);
     gate(gate_entry_pop, 3, 8);
@@ -159,24 +169,35 @@ static void call_gates(void)
 static void compatibility(void)
 {
     /* ring 0: IRETQ to 32-bit code and back; 40h is INC EAX there, a REX prefix here */
-    static const uint8_t code[] = {0xb8, 1, 0, 0, 0, 0x40, 0x40, 0x8c, 0xc9, 0xff, 0x2b}; /* ... mov %cs,%ecx; ljmp *(%ebx) */
+    static const uint8_t code[] = {0xb8, 1,    0,    0,    0,   0x40,
+                                   0x40, 0x8c, 0xc9, 0xff, 0x2b}; /* ... mov %cs,%ecx; ljmp *(%ebx) */
     memcpy(low, code, sizeof(code));
     uint32_t *target = (uint32_t *)(low + 64);
     uint64_t rax, rcx;
     __asm__ volatile("mov %w0, %%ss" ::"r"(0x10)); /* null since user mode was left */
     __asm__ volatile("lea 1f(%%rip), %%rax; mov %%eax, (%%rbx); movl $8, 4(%%rbx); mov %%ss, %%eax; push %%rax; "
-        "lea 8(%%rsp), %%rax; push %%rax;"
+                     "lea 8(%%rsp), %%rax; push %%rax;"
                      "pushfq; push $0x18; push %3; mov $-1, %%rax; iretq; 1:"
-                     : "=a"(rax), "=c"(rcx) : "b"(target), "r"((uint64_t)low) : "rdx", "memory");
+                     : "=a"(rax), "=c"(rcx)
+                     : "b"(target), "r"((uint64_t)low)
+                     : "rdx", "memory");
     check_eq(rax, 3);
     check_eq(rcx & 0xffff, 0x18);
     /* ring 3 */
     memcpy(low, "\xb8\x01\x00\x00\x00\x40\x40\xcd\x80", 9);
-    void far_user(void) { __asm__ volatile("push $0x33; push %0; push $2; push $0x2b; push %1; iretq"
-        ::"r"((uint64_t)low + 8192), "r"((uint64_t)low)); }
+    void far_user(void)
+    {
+        __asm__ volatile("push $0x33; push %0; push $2; push $0x2b; push %1; iretq" ::"r"((uint64_t)low + 8192),
+                         "r"((uint64_t)low));
+    }
     memcpy(low + 7, "\x0f\x0b", 2);
     static uint64_t result, mask;
-    bool note(Frame *f) { result = f->rax; mask = f->rsp; return false; }
+    bool note(Frame * f)
+    {
+        result = f->rax;
+        mask = f->rsp;
+        return false;
+    }
     set_handler(UD, note);
     Trap t = TRY(far_user());
     check_eq(t.vector, UD);
@@ -279,11 +300,11 @@ static int lsl(uint64_t sel, uint32_t *out)
     *out = v;
     return zf;
 }
-#define VERIFY(insn, sel)                                                                                              \
-    ({                                                                                                                 \
-        uint8_t zf_;                                                                                                   \
-        __asm__ volatile(insn " %w1; setz %0" : "=qm"(zf_) : "r"(sel) : "cc");                                         \
-        zf_;                                                                                                           \
+#define VERIFY(insn, sel)                                                                                            \
+    ({                                                                                                               \
+        uint8_t zf_;                                                                                                 \
+        __asm__ volatile(insn " %w1; setz %0" : "=qm"(zf_) : "r"(sel) : "cc");                                       \
+        zf_;                                                                                                         \
     })
 
 static void verify(void)
@@ -358,7 +379,7 @@ static void local_table(void)
     check_eq(t.vector, GP);
     check_eq(t.error, 0x14);
     t = TRY(__asm__ volatile("mov %0, %%ss" ::"r"(0x4)));
-    check_eq(t.error, 0x4); /* entry 0 of the LDT is no null selector */
+    check_eq(t.error, 0x4);         /* entry 0 of the LDT is no null selector */
     gdt[LDT / 8 + 1] |= 1ull << 40; /* upper type field */
     check_eq(TRY(__asm__ volatile("lldt %w0" ::"r"(LDT))).error, LDT);
     __asm__ volatile("lldt %w0" ::"r"(0));
@@ -369,31 +390,37 @@ static void far_transfers(void)
 {
     uint64_t rsp, back;
     __asm__ volatile("mov %%rsp, %%rdx; push $8; lea 1f(%%rip), %%rax; push %%rax; lretq; ud2; 1: mov %%rsp, %0; "
-        "sub %%rdx, %0" : "=&r"(rsp)::"rax", "rdx", "memory");
+                     "sub %%rdx, %0"
+                     : "=&r"(rsp)::"rax", "rdx", "memory");
     check_eq(rsp, 0);
     __asm__ volatile("mov %%rsp, %%rdx; sub $8, %%rsp; movl $8, 4(%%rsp); lea 1f(%%rip), %%rax; mov %%eax, (%%rsp); "
-        "lretl; ud2; 1: mov %%rsp, %0; sub %%rdx, %0" : "=&r"(rsp)::"rax", "rdx", "memory");
+                     "lretl; ud2; 1: mov %%rsp, %0; sub %%rdx, %0"
+                     : "=&r"(rsp)::"rax", "rdx", "memory");
     check_eq(rsp, 0);
     /* conforming code keeps CPL: RPL of CS stays 0 */
     gdt[SLOT / 8] = 0x00af9e000000ffffull;
     __asm__ volatile("push %1; lea 1f(%%rip), %%rax; push %%rax; lretq; 1: mov %%cs, %0; push $8; "
-        "lea 2f(%%rip), %%rax; push %%rax; lretq; 2:"
-                     : "=&r"(back) : "i"(SLOT) : "rax", "memory");
+                     "lea 2f(%%rip), %%rax; push %%rax; lretq; 2:"
+                     : "=&r"(back)
+                     : "i"(SLOT)
+                     : "rax", "memory");
     check_eq(back & 0xffff, SLOT);
     /* IRETQ always pops SS:RSP; IRET with another operand size pops 32-bit words */
-    __asm__ volatile("mov %%rsp, %%rdx; mov %%rsp, %%rcx; mov %%ss, %%eax; push %%rax; lea 8(%%rsp), %%rax; "
+    __asm__ volatile(
+        "mov %%rsp, %%rdx; mov %%rsp, %%rcx; mov %%ss, %%eax; push %%rax; lea 8(%%rsp), %%rax; "
         "push %%rax; pushfq; push $8; lea 1f(%%rip), %%rax; push %%rax; iretq; 1: mov %%rsp, %0; sub %%rdx, %0"
-                     : "=&r"(rsp)::"rax", "rcx", "rdx", "memory");
+        : "=&r"(rsp)::"rax", "rcx", "rdx", "memory");
     check_eq(rsp, 0);
     __asm__ volatile("mov %%rsp, %%rdx; sub $20, %%rsp; lea 1f(%%rip), %%rax; mov %%eax, (%%rsp); "
-        "movl $8, 4(%%rsp); movl $2, 8(%%rsp); mov %%edx, 12(%%rsp); movl $0x10, 16(%%rsp); iretl; "
-        "1: mov %%rsp, %0; sub %%rdx, %0"
+                     "movl $8, 4(%%rsp); movl $2, 8(%%rsp); mov %%edx, 12(%%rsp); movl $0x10, 16(%%rsp); iretl; "
+                     "1: mov %%rsp, %0; sub %%rdx, %0"
                      : "=&r"(rsp)::"rax", "rdx", "memory");
     check_eq(rsp, 0);
     /* flags that IRET may change at CPL 0 */
     uint64_t flags;
     __asm__ volatile("mov %%ss, %%eax; push %%rax; lea 8(%%rsp), %%rax; push %%rax; push $0x243cd7; push $8; "
-        "lea 1f(%%rip), %%rax; push %%rax; iretq; 1: pushfq; pop %0; push $2; popfq" : "=r"(flags)::"rax", "memory");
+                     "lea 1f(%%rip), %%rax; push %%rax; iretq; 1: pushfq; pop %0; push $2; popfq"
+                     : "=r"(flags)::"rax", "memory");
     check_eq(flags & 0x243cd7, 0x243cd7);
     write_flags(2);
 }

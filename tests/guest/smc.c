@@ -38,21 +38,24 @@ static void same_block(void)
     }
     /* the opcode itself: INC becomes DEC, NOP becomes HLT's neighbour UD2 */
     p = code;
-    p = EMIT(p, "\x31\xc0\xc6\x05\x01\x00\x00\x00\xc8\xff\xc0\xc3"); /* xor %eax,%eax; movb $c8h,..; inc %eax -> dec %eax */
+    p = EMIT(
+        p,
+        "\x31\xc0\xc6\x05\x01\x00\x00\x00\xc8\xff\xc0\xc3"); /* xor %eax,%eax; movb $c8h,..; inc %eax -> dec %eax */
     check_eq((uint32_t)CALL(code, 0, 0), 0xffffffff);
     p = code;
     p = EMIT(p, "\x66\xc7\x05\x00\x00\x00\x00\x0f\x0b\x90\x90\xc3"); /* movw $0b0fh, 0(%rip) */
     check_eq(TRY(CALL(code, 0, 0)).vector, 6);
     /* a store behind: the loop sees it the next time round */
-    static const uint8_t loop[] = {0x31, 0xc0,                                  /* xor %eax, %eax */
-                                   0xb9, 10, 0, 0, 0,                           /* mov $10, %ecx */
-                                   0x83, 0xc0, 1,                               /* 7: add $1, %eax */
-                                   0x80, 0x05, 0xf8, 0xff, 0xff, 0xff, 1,       /* addb $1, 9b(%rip) */
-                                   0xff, 0xc9, 0x75, 0xf2, 0xc3};               /* dec %ecx; jnz 7b; ret */
+    static const uint8_t loop[] = {0x31, 0xc0,                            /* xor %eax, %eax */
+                                   0xb9, 10,   0,    0,    0,             /* mov $10, %ecx */
+                                   0x83, 0xc0, 1,                         /* 7: add $1, %eax */
+                                   0x80, 0x05, 0xf8, 0xff, 0xff, 0xff, 1, /* addb $1, 9b(%rip) */
+                                   0xff, 0xc9, 0x75, 0xf2, 0xc3};         /* dec %ecx; jnz 7b; ret */
     memcpy(code, loop, sizeof(loop));
     check_eq(CALL(code, 0, 0), 55);
     /* read-modify-write with LOCK, XCHG, CMPXCHG, PUSH, CALL, ENTER as the storing instruction */
-    p = EMIT(code, "\xb2\x09\xf0\x00\x15\x01\x00\x00\x00\xb8\x01\x00\x00\x00\xc3"); /* mov $9,%dl; lock add %dl,1(%rip) */
+    p = EMIT(code,
+             "\xb2\x09\xf0\x00\x15\x01\x00\x00\x00\xb8\x01\x00\x00\x00\xc3"); /* mov $9,%dl; lock add %dl,1(%rip) */
     check_eq(CALL(code, 0, 0), 10);
     p = EMIT(code, "\xb2\x0b\x86\x15\x01\x00\x00\x00\xb8\x01\x00\x00\x00\xc3"); /* xchg %dl, 1(%rip) */
     check_eq(CALL(code, 0, 0), 11);
@@ -125,7 +128,8 @@ static void page_crossing(void)
 
 static void aliases(void)
 {
-    /* the user alias of the same memory is another linear address (and, in ring 0, a supervisor access to a user page) */
+    /* the user alias of the same memory is another linear address (and, in ring 0, a supervisor access to a user
+     * page) */
     EMIT(code, "\xb8\x01\x00\x00\x00\xc3");
     volatile uint8_t *other = user_address(code);
     check_eq(CALL(code, 0, 0), 1);
@@ -187,7 +191,8 @@ static void bulk(void)
     }
     p = EMIT(p, "\xb8\x2a\x00\x00\x00\xc3");
     check_eq(CALL(code, 0, 0), 0x2a);
-    /* the string instruction overwrites itself: once its own bytes are replaced it does not go on (or had finished) */
+    /* the string instruction overwrites itself: once its own bytes are replaced it does not go on (or had finished)
+     */
     p = EMIT(code, "\xb0\x90\xb9\x05\x00\x00\x00\x48\x8d\x3d\x00\x00\x00\x00\xf3\xaa\x0f\x0b\x0f\x0b\x0f\x0b");
     *(uint32_t *)(code + 10) = 2; /* the two bytes of REP STOSB stay, what follows is replaced */
     EMIT(code + 16, "\x0f\x0b\x0f\x0b\x0f\xc3");
@@ -198,9 +203,9 @@ static void hot_data(void)
 {
     /* a counter in the same page (and in the same line) as the loop that counts it */
     uint8_t *p = code;
-    p = EMIT(p, "\x31\xc0\xb9\x10\x27\x00\x00");      /* xor %eax,%eax; mov $10000,%ecx */
-    p = EMIT(p, "\xff\x05\x33\x00\x00\x00");          /* 7: incl 64(code) */
-    p = EMIT(p, "\x03\x05\x2d\x00\x00\x00");          /* add 64(code), %eax */
+    p = EMIT(p, "\x31\xc0\xb9\x10\x27\x00\x00"); /* xor %eax,%eax; mov $10000,%ecx */
+    p = EMIT(p, "\xff\x05\x33\x00\x00\x00");     /* 7: incl 64(code) */
+    p = EMIT(p, "\x03\x05\x2d\x00\x00\x00");     /* add 64(code), %eax */
     p = EMIT(p, "\xff\xc9\x75\xf0\xc3");
     *(uint32_t *)(code + 64) = 0;
     check_eq((uint32_t)CALL(code, 0, 0), 10000u * 10001 / 2);
@@ -241,16 +246,17 @@ static void append(void)
     check(ok);
     /* a conditional jump turned round while a loop runs over it */
     uint8_t *q = code;
-    q = EMIT(q, "\x31\xc0\xb9\xe8\x03\x00\x00");     /* xor %eax,%eax; mov $1000,%ecx */
-    q = EMIT(q, "\x80\x35\x02\x00\x00\x00\x01");     /* 7: xorb $1, opcode of the jump: JNZ <-> JZ */
-    q = EMIT(q, "\x85\xc9\x75\x02\xff\xc0");         /* test %ecx,%ecx; j(n)z +2; inc %eax */
+    q = EMIT(q, "\x31\xc0\xb9\xe8\x03\x00\x00"); /* xor %eax,%eax; mov $1000,%ecx */
+    q = EMIT(q, "\x80\x35\x02\x00\x00\x00\x01"); /* 7: xorb $1, opcode of the jump: JNZ <-> JZ */
+    q = EMIT(q, "\x85\xc9\x75\x02\xff\xc0");     /* test %ecx,%ecx; j(n)z +2; inc %eax */
     q = EMIT(q, "\xff\xc9\x75\xef\xc3");
     check_eq((uint32_t)CALL(code, 0, 0), 500);
 }
 
 static void dma(void)
 {
-    /* fw_cfg's DMA interface (signature "QEMU", file directory at selector 19h) writes into a page that was executed */
+    /* fw_cfg's DMA interface (signature "QEMU", file directory at selector 19h) writes into a page that was executed
+     */
     out16(0x510, 0);
     if (in8(0x511) != 'Q' || in8(0x511) != 'E') {
         skip("no fw_cfg");

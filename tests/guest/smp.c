@@ -95,8 +95,10 @@ static void counters(unsigned n)
         uint64_t lo = (uint64_t)wide, hi = (uint64_t)(wide >> 64);
         uint8_t ok;
         do {
-            __asm__ volatile("lock cmpxchg16b %0; setz %1" : "+m"(wide), "=qm"(ok), "+a"(lo), "+d"(hi)
-                : "b"(lo + 1), "c"(hi + 2) : "memory", "cc");
+            __asm__ volatile("lock cmpxchg16b %0; setz %1"
+                             : "+m"(wide), "=qm"(ok), "+a"(lo), "+d"(hi)
+                             : "b"(lo + 1), "c"(hi + 2)
+                             : "memory", "cc");
         } while (!ok);
         /* XCHG locks by itself */
         uint64_t mine = 1;
@@ -183,53 +185,72 @@ static void reset_cells(void)
     }
     gate_count = 0;
 }
-#define LITMUS(name, body)                                                                                             \
-    static void name(unsigned n)                                                                                       \
-    {                                                                                                                  \
-        line_up(n);                                                                                                    \
-        for (unsigned k = 0; k < CELLS; k++) {                                                                         \
-            unsigned i = k * 1021 % CELLS; /* walk over lines */                                                       \
-            body                                                                                                       \
-        }                                                                                                              \
+#define LITMUS(name, body)                                                                                           \
+    static void name(unsigned n)                                                                                     \
+    {                                                                                                                \
+        line_up(n);                                                                                                  \
+        for (unsigned k = 0; k < CELLS; k++) {                                                                       \
+            unsigned i = k * 1021 % CELLS; /* walk over lines */                                                     \
+            body                                                                                                     \
+        }                                                                                                            \
     }
-LITMUS(store_buffer_fenced, if (n == 0) {
+LITMUS(
+    store_buffer_fenced,
+    if (n == 0) {
+        x[i] = 1;
+        __asm__ volatile("mfence" ::: "memory");
+        r[0][i] = y[i];
+    } else if (n == 1) {
+        y[i] = 1;
+        __asm__ volatile("mfence" ::: "memory");
+        r[1][i] = x[i];
+    })
+LITMUS(
+    store_buffer_xchg,
+    if (n == 0) {
+        uint32_t one = 1;
+        __asm__ volatile("xchg %0, %1" : "+m"(x[i]), "+r"(one)::"memory");
+        r[0][i] = y[i];
+    } else if (n == 1) {
+        uint32_t one = 1;
+        __asm__ volatile("xchg %0, %1" : "+m"(y[i]), "+r"(one)::"memory");
+        r[1][i] = x[i];
+    })
+LITMUS(
+    message,
+    if (n == 0) {
+        x[i] = 1;
+        y[i] = 1;
+    } else if (n == 1) {
+        r[0][i] = y[i];
+        r[1][i] = x[i];
+    })
+LITMUS(
+    load_buffer,
+    if (n == 0) {
+        r[0][i] = x[i];
+        y[i] = 1;
+    } else if (n == 1) {
+        r[1][i] = y[i];
+        x[i] = 1;
+    })
+LITMUS(
+    independent, switch (n) {
+case 0:
     x[i] = 1;
-    __asm__ volatile("mfence" ::: "memory");
-    r[0][i] = y[i];
-} else if (n == 1) {
+    break;
+case 1:
     y[i] = 1;
-    __asm__ volatile("mfence" ::: "memory");
-    r[1][i] = x[i];
-})
-LITMUS(store_buffer_xchg, if (n == 0) {
-    uint32_t one = 1;
-    __asm__ volatile("xchg %0, %1" : "+m"(x[i]), "+r"(one)::"memory");
-    r[0][i] = y[i];
-} else if (n == 1) {
-    uint32_t one = 1;
-    __asm__ volatile("xchg %0, %1" : "+m"(y[i]), "+r"(one)::"memory");
-    r[1][i] = x[i];
-})
-LITMUS(message, if (n == 0) {
-    x[i] = 1;
-    y[i] = 1;
-} else if (n == 1) {
-    r[0][i] = y[i];
-    r[1][i] = x[i];
-})
-LITMUS(load_buffer, if (n == 0) {
+    break;
+case 2:
     r[0][i] = x[i];
-    y[i] = 1;
-} else if (n == 1) {
     r[1][i] = y[i];
-    x[i] = 1;
-})
-LITMUS(independent, switch (n) {
-case 0: x[i] = 1; break;
-case 1: y[i] = 1; break;
-case 2: r[0][i] = x[i]; r[1][i] = y[i]; break;
-case 3: r[2][i] = y[i]; r[3][i] = x[i]; break;
-})
+    break;
+case 3:
+    r[2][i] = y[i];
+    r[3][i] = x[i];
+    break;
+    })
 
 static void litmus(void)
 {
@@ -449,7 +470,11 @@ static void shootdown(void)
     shot_pte = pte_of((void *)(uint64_t)shot_page);
     *shot_pte = (uint64_t)frames[0] | 3;
     invlpg((void *)(uint64_t)shot_page);
-    void flush(unsigned n) { (void)n; write_cr3(read_cr3()); }
+    void flush(unsigned n)
+    {
+        (void)n;
+        write_cr3(read_cr3());
+    }
     run_all(flush);
     start_all(reader);
     for (unsigned i = 1; i <= rounds / 20 + 10; i++) {

@@ -25,7 +25,8 @@ static bool overlaps(uint32_t port, uint32_t width, uint32_t first, uint32_t las
 
 static bool harmful(uint32_t port, uint32_t width, uint32_t *v)
 {
-    if (overlaps(port, width, 0xf4, 0xf7) || overlaps(port, width, 0x92, 0x92) || overlaps(port, width, 0xcf9, 0xcf9)) {
+    if (overlaps(port, width, 0xf4, 0xf7) || overlaps(port, width, 0x92, 0x92) ||
+        overlaps(port, width, 0xcf9, 0xcf9)) {
         return true;
     }
     if (overlaps(port, width, pm_base + 4, pm_base + 5) || overlaps(port, width, 0x501, 0x501)) {
@@ -50,13 +51,22 @@ static void one_port(void)
 {
     /* half of them where devices are */
     uint32_t r = random32();
-    uint32_t port = r & 1 ? random32() & 0xffff : r & 2 ? random32() & 0x3ff : r & 4 ? 0xcf8 + (random32() & 7) : random32() & 0xff;
+    uint32_t port = r & 1   ? random32() & 0xffff
+                    : r & 2 ? random32() & 0x3ff
+                    : r & 4 ? 0xcf8 + (random32() & 7)
+                            : random32() & 0xff;
     uint32_t width = 1u << (r >> 8) % 3, v = random32();
     if (r & 0x10) {
         switch (width) {
-        case 1: (void)in8((uint16_t)port); break;
-        case 2: (void)in16((uint16_t)port); break;
-        default: (void)in32((uint16_t)port); break;
+        case 1:
+            (void)in8((uint16_t)port);
+            break;
+        case 2:
+            (void)in16((uint16_t)port);
+            break;
+        default:
+            (void)in32((uint16_t)port);
+            break;
         }
         done_reads++;
         return;
@@ -68,9 +78,15 @@ static void one_port(void)
         return;
     }
     switch (width) {
-    case 1: out8((uint16_t)port, (uint8_t)v); break;
-    case 2: out16((uint16_t)port, (uint16_t)v); break;
-    default: out32((uint16_t)port, v); break;
+    case 1:
+        out8((uint16_t)port, (uint8_t)v);
+        break;
+    case 2:
+        out16((uint16_t)port, (uint16_t)v);
+        break;
+    default:
+        out32((uint16_t)port, v);
+        break;
     }
     done_writes++;
 }
@@ -81,14 +97,22 @@ static uint64_t *window_pte;
 static uint64_t random_page(uint32_t r)
 {
     switch (r & 7) {
-    case 0: return 0xa0000 + (uint64_t)(random32() % 0x60) * 4096;
-    case 1: return 0xfee00000;
-    case 2: return 0xfec00000;
-    case 3: return 0xfe000000 + ((uint64_t)random32() % 0x2000) * 4096;
-    case 4: return 0xff000000 + ((uint64_t)random32() % 0x1000) * 4096;
-    case 5: return 0x20000000 + ((uint64_t)random32() % 0xc0000) * 4096;
-    case 6: return (uint64_t)random32() << 12 & 0xfffffff000 & ~0ull << 32; /* above 4 GiB */
-    default: return 0xffff0000 + (uint64_t)(random32() & 15) * 4096;
+    case 0:
+        return 0xa0000 + (uint64_t)(random32() % 0x60) * 4096;
+    case 1:
+        return 0xfee00000;
+    case 2:
+        return 0xfec00000;
+    case 3:
+        return 0xfe000000 + ((uint64_t)random32() % 0x2000) * 4096;
+    case 4:
+        return 0xff000000 + ((uint64_t)random32() % 0x1000) * 4096;
+    case 5:
+        return 0x20000000 + ((uint64_t)random32() % 0xc0000) * 4096;
+    case 6:
+        return (uint64_t)random32() << 12 & 0xfffffff000 & ~0ull << 32; /* above 4 GiB */
+    default:
+        return 0xffff0000 + (uint64_t)(random32() & 15) * 4096;
     }
 }
 
@@ -123,10 +147,18 @@ static void one_memory(void *arg)
         volatile uint8_t *p = window + offset;
         if (q & 0x40) {
             switch (width) {
-            case 1: *p = (uint8_t)v; break;
-            case 2: *(volatile uint16_t *)p = (uint16_t)v; break;
-            case 4: *(volatile uint32_t *)p = (uint32_t)v; break;
-            default: *(volatile uint64_t *)p = v; break;
+            case 1:
+                *p = (uint8_t)v;
+                break;
+            case 2:
+                *(volatile uint16_t *)p = (uint16_t)v;
+                break;
+            case 4:
+                *(volatile uint32_t *)p = (uint32_t)v;
+                break;
+            default:
+                *(volatile uint64_t *)p = v;
+                break;
             }
             done_writes++;
         } else if ((q & 0xf00) == 0) { /* read-modify-write */
@@ -136,10 +168,18 @@ static void one_memory(void *arg)
             done_writes++;
         } else {
             switch (width) {
-            case 1: (void)*p; break;
-            case 2: (void)*(volatile uint16_t *)p; break;
-            case 4: (void)*(volatile uint32_t *)p; break;
-            default: (void)*(volatile uint64_t *)p; break;
+            case 1:
+                (void)*p;
+                break;
+            case 2:
+                (void)*(volatile uint16_t *)p;
+                break;
+            case 4:
+                (void)*(volatile uint32_t *)p;
+                break;
+            default:
+                (void)*(volatile uint64_t *)p;
+                break;
             }
             done_reads++;
         }

@@ -16,7 +16,7 @@ static uint64_t random64(void)
 }
 
 uint64_t guest_call_user(void *entry, void *stack, uint64_t arg);
-static uint8_t *code, *data;          /* kernel's view */
+static uint8_t *code, *data; /* kernel's view */
 static uint8_t *const user_code = (uint8_t *)(3ull << 39), *const user_data = (uint8_t *)(3ull << 39 | 4096 * 2);
 static uint64_t vectors[32], ended, timeouts;
 static volatile bool armed;
@@ -27,7 +27,7 @@ static bool on_timer(Frame *f)
     if (armed && (f->cs & 3)) {
         timeouts++;
 
-        f->rip = 0;     /* #PF at the next instruction, which TRY catches */
+        f->rip = 0; /* #PF at the next instruction, which TRY catches */
     }
     return true;
 }
@@ -57,7 +57,9 @@ static unsigned piece(uint8_t *p)
         }
     }
     p[n++] = (uint8_t)(r >> 24);
-    p[n++] = r & 0x200 ? (uint8_t)(0xc0 | r >> 32) : r & 0x400 ? (uint8_t)(0x07 | (r >> 32 & 0x38)) : (uint8_t)(r >> 32);
+    p[n++] = r & 0x200   ? (uint8_t)(0xc0 | r >> 32)
+             : r & 0x400 ? (uint8_t)(0x07 | (r >> 32 & 0x38))
+                         : (uint8_t)(r >> 32);
     p[n++] = (uint8_t)(r >> 40);
     return n;
 }
@@ -76,7 +78,7 @@ void guest_main(void)
     pml4[3] = (uint64_t)t3 | 7;
     pml4[1] = 0; /* no other way for ring 3 */
     write_cr3(read_cr3());
-    (void)TRY(write_cr4(read_cr4() | 0x50000)); /* FSGSBASE, OSXSAVE */
+    (void)TRY(write_cr4(read_cr4() | 0x50000));   /* FSGSBASE, OSXSAVE */
     wrmsr(0xc0000080, rdmsr(0xc0000080) & ~1ull); /* no SYSCALL */
     pic_disable();
     lapic_enable();

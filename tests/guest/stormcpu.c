@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Random reads and writes of MSRs, CPUID, control, debug and segment registers, exceptions caught.  The processor must
- * come out of it sane.  "count=N" operations, "seed=N" on the command line.
- * Left out is what legitimately ends the machine: INIT by the APIC, paging off, stopping for good.
+ * Random reads and writes of MSRs, CPUID, control, debug and segment registers, exceptions caught.  The processor
+ * must come out of it sane.  "count=N" operations, "seed=N" on the command line. Left out is what legitimately ends
+ * the machine: INIT by the APIC, paging off, stopping for good.
  */
 #include "lib/guest.h"
 
@@ -19,13 +19,20 @@ static uint64_t value(void)
 {
     uint64_t r = random64();
     switch (r & 7) {
-    case 0: return 1ull << (r >> 8 & 63);
-    case 1: return (r >> 8) & 0xffff;
-    case 2: return ~(1ull << (r >> 8 & 63));
-    case 3: return random64() & 0x00007fffffffffff;
-    case 4: return 0;
-    case 5: return random64() & random64() & random64();
-    default: return random64();
+    case 0:
+        return 1ull << (r >> 8 & 63);
+    case 1:
+        return (r >> 8) & 0xffff;
+    case 2:
+        return ~(1ull << (r >> 8 & 63));
+    case 3:
+        return random64() & 0x00007fffffffffff;
+    case 4:
+        return 0;
+    case 5:
+        return random64() & random64() & random64();
+    default:
+        return random64();
     }
 }
 
@@ -36,8 +43,9 @@ static volatile uint32_t op_index;
 
 static uint32_t random_msr(void)
 {
-    static const uint32_t bases[] = {0, 0x10, 0x174, 0x1d9, 0x200, 0x250, 0x277, 0x2ff, 0x400, 0x480, 0x6e0, 0x800, 0x820, 0xda0,
-                                     0x4b564d00, 0x40000000, 0xc0000080, 0xc0000100, 0xc0010000, 0xc0010110, 0xc0011020};
+    static const uint32_t bases[] = {
+        0,     0x10,  0x174, 0x1d9,      0x200,      0x250,      0x277,      0x2ff,      0x400,      0x480,     0x6e0,
+        0x800, 0x820, 0xda0, 0x4b564d00, 0x40000000, 0xc0000080, 0xc0000100, 0xc0010000, 0xc0010110, 0xc0011020};
     uint64_t r = random64();
     if ((r & 7) == 0) {
         return (uint32_t)random64();
@@ -72,10 +80,19 @@ static void one_msr(void)
             return;
         }
         break;
-    case 0x11: case 0x12: case 0x4b564d00: case 0x4b564d01: case 0x4b564d02: case 0x4b564d03: case 0x4b564d04: case 0x4b564d05:
-        v = (v & 0xfff) < 0xf00 ? (v & 0xfff) | scratch : (v & ~0xffffffffull) | 0xf0000000; /* our page, or no memory */
+    case 0x11:
+    case 0x12:
+    case 0x4b564d00:
+    case 0x4b564d01:
+    case 0x4b564d02:
+    case 0x4b564d03:
+    case 0x4b564d04:
+    case 0x4b564d05:
+        v = (v & 0xfff) < 0xf00 ? (v & 0xfff) | scratch
+                                : (v & ~0xffffffffull) | 0xf0000000; /* our page, or no memory */
         break;
-    case 0x830: case 0x83f:
+    case 0x830:
+    case 0x83f:
         return;
     case 0xc0000080:
         v |= 0x800; /* others use NX */
@@ -109,11 +126,21 @@ static void write_control(void *arg)
 {
     (void)arg;
     switch (op_index) {
-    case 0: write_cr0(op_value | 0x80000001); break;
-    case 2: write_cr2(op_value); break;
-    case 3: write_cr3(op_value); break;
-    case 4: write_cr4((op_value | 0x20) & ~(1ull << 24)); break; /* not PKS: its rights would lock this code out */
-    case 8: __asm__ volatile("mov %0, %%cr8" ::"r"(op_value)); break;
+    case 0:
+        write_cr0(op_value | 0x80000001);
+        break;
+    case 2:
+        write_cr2(op_value);
+        break;
+    case 3:
+        write_cr3(op_value);
+        break;
+    case 4:
+        write_cr4((op_value | 0x20) & ~(1ull << 24));
+        break; /* not PKS: its rights would lock this code out */
+    case 8:
+        __asm__ volatile("mov %0, %%cr8" ::"r"(op_value));
+        break;
     }
 }
 static void one_control(void)
@@ -121,8 +148,10 @@ static void one_control(void)
     static const uint8_t which[] = {0, 2, 3, 4, 8};
     op_index = which[random64() % 5];
     uint64_t cr0 = read_cr0(), cr3 = read_cr3(), cr4 = read_cr4(), v = value();
-    op_value = op_index == 3 ? cr3 | (v & 0xfff0000000000fff) : op_index == 4 && random64() & 1 ? cr4 ^ v
-        : op_index == 0 && random64() & 1 ? cr0 ^ v : v;
+    op_value = op_index == 3                     ? cr3 | (v & 0xfff0000000000fff)
+               : op_index == 4 && random64() & 1 ? cr4 ^ v
+               : op_index == 0 && random64() & 1 ? cr0 ^ v
+                                                 : v;
     caught[3] += try_call(write_control, 0).vector >= 0;
     done[3]++;
     write_cr3(cr3 & ~0xfffull);
@@ -135,14 +164,30 @@ static void write_debug(void *arg)
 {
     (void)arg;
     switch (op_index) {
-    case 0: write_dr0(op_value); break;
-    case 1: write_dr1(op_value); break;
-    case 2: write_dr2(op_value); break;
-    case 3: write_dr3(op_value); break;
-    case 4: __asm__ volatile(".byte 0x0f, 0x23, 0xe0" ::"a"(op_value)); break;
-    case 5: __asm__ volatile(".byte 0x0f, 0x23, 0xe8" ::"a"(op_value)); break;
-    case 6: write_dr6(op_value); break;
-    case 7: write_dr7(op_value); break;
+    case 0:
+        write_dr0(op_value);
+        break;
+    case 1:
+        write_dr1(op_value);
+        break;
+    case 2:
+        write_dr2(op_value);
+        break;
+    case 3:
+        write_dr3(op_value);
+        break;
+    case 4:
+        __asm__ volatile(".byte 0x0f, 0x23, 0xe0" ::"a"(op_value));
+        break;
+    case 5:
+        __asm__ volatile(".byte 0x0f, 0x23, 0xe8" ::"a"(op_value));
+        break;
+    case 6:
+        write_dr6(op_value);
+        break;
+    case 7:
+        write_dr7(op_value);
+        break;
     }
 }
 static bool on_debug(Frame *f)
@@ -168,34 +213,91 @@ static void system_insn(void *arg)
     static uint8_t buffer[64];
     uint64_t v = op_value, x = v >> 16;
     switch (op_index) {
-    case 0: __asm__ volatile("mov %w0, %%ds" ::"r"(v)); break;
-    case 1: __asm__ volatile("mov %w0, %%es" ::"r"(v)); break;
-    case 2: __asm__ volatile("mov %w0, %%fs" ::"r"(v)); break;
-    case 3: __asm__ volatile("mov %w0, %%gs" ::"r"(v)); break;
-    case 4: __asm__ volatile("mov %w0, %%ss; mov %w1, %%ss" ::"r"(v), "r"(0x10)); break;
-    case 5: __asm__ volatile("lldt %w0" ::"r"(v & 0xfff8)); __asm__ volatile("lldt %w0" ::"r"(0)); break;
-    case 6: __asm__ volatile("lar %w1, %0" : "+r"(x) : "r"(v) : "cc"); break;
-    case 7: __asm__ volatile("lsl %w1, %0" : "+r"(x) : "r"(v) : "cc"); break;
-    case 8: __asm__ volatile("verr %w0" ::"r"(v) : "cc"); break;
-    case 9: __asm__ volatile("verw %w0" ::"r"(v) : "cc"); break;
-    case 10: invlpg((void *)v); break;
-    case 11: __asm__ volatile("lmsw %w0" ::"r"(v | 1)); break;
-    case 12: __asm__ volatile("clts"); break;
-    case 13: __asm__ volatile("xor %%ecx, %%ecx; xgetbv" ::: "rax", "rcx", "rdx"); break;
-    case 14: __asm__ volatile("xsetbv" ::"a"((uint32_t)v), "d"((uint32_t)(v >> 32)), "c"((uint32_t)(v & 1))); break;
-    case 15: __asm__ volatile("rdpmc" : "=a"(x) : "c"((uint32_t)v) : "rdx"); break;
-    case 16: __asm__ volatile("rdtscp" : "=a"(x)::"rcx", "rdx"); break;
-    case 17: __asm__ volatile("invpcid %0, %1" ::"m"(*(uint8_t(*)[16])buffer), "r"(v & 7)); break;
-    case 18: __asm__ volatile("sgdt %0; sidt %0; sldt %w1; str %w1; smsw %w1" : "=m"(*(uint8_t(*)[10])buffer), "+r"(x)); break;
-    case 19: __asm__ volatile("ltr %w0" ::"r"(v & 0x3fff)); break;
-    case 20: __asm__ volatile("swapgs; swapgs"); break;
-    case 21: __asm__ volatile("monitor" ::"a"(buffer), "c"((uint32_t)(v & 1)), "d"(0)); break;
-    case 22: __asm__ volatile("wbinvd"); break;
-    case 23: __asm__ volatile("rdrand %0; rdseed %0" : "=r"(x)::"cc"); break;
-    case 24: __asm__ volatile("push %0; popfq; push $2; popfq" ::"r"(v & ~0x4300ull) : "cc"); break;
-    case 25: __asm__ volatile("mov %w0, %%gs; rdgsbase %1; wrfsbase %1" ::"r"(v & 0x78), "r"(x)); break;
-    case 26: __asm__ volatile("fxsave (%0); fxrstor (%0)" ::"r"(scratch + 1024 + (v & 0x1f0)) : "memory"); break;
-    case 27: __asm__ volatile("xsave (%0); xrstor (%0)" ::"r"(scratch + 1024), "a"((uint32_t)v), "d"(0) : "memory"); break;
+    case 0:
+        __asm__ volatile("mov %w0, %%ds" ::"r"(v));
+        break;
+    case 1:
+        __asm__ volatile("mov %w0, %%es" ::"r"(v));
+        break;
+    case 2:
+        __asm__ volatile("mov %w0, %%fs" ::"r"(v));
+        break;
+    case 3:
+        __asm__ volatile("mov %w0, %%gs" ::"r"(v));
+        break;
+    case 4:
+        __asm__ volatile("mov %w0, %%ss; mov %w1, %%ss" ::"r"(v), "r"(0x10));
+        break;
+    case 5:
+        __asm__ volatile("lldt %w0" ::"r"(v & 0xfff8));
+        __asm__ volatile("lldt %w0" ::"r"(0));
+        break;
+    case 6:
+        __asm__ volatile("lar %w1, %0" : "+r"(x) : "r"(v) : "cc");
+        break;
+    case 7:
+        __asm__ volatile("lsl %w1, %0" : "+r"(x) : "r"(v) : "cc");
+        break;
+    case 8:
+        __asm__ volatile("verr %w0" ::"r"(v) : "cc");
+        break;
+    case 9:
+        __asm__ volatile("verw %w0" ::"r"(v) : "cc");
+        break;
+    case 10:
+        invlpg((void *)v);
+        break;
+    case 11:
+        __asm__ volatile("lmsw %w0" ::"r"(v | 1));
+        break;
+    case 12:
+        __asm__ volatile("clts");
+        break;
+    case 13:
+        __asm__ volatile("xor %%ecx, %%ecx; xgetbv" ::: "rax", "rcx", "rdx");
+        break;
+    case 14:
+        __asm__ volatile("xsetbv" ::"a"((uint32_t)v), "d"((uint32_t)(v >> 32)), "c"((uint32_t)(v & 1)));
+        break;
+    case 15:
+        __asm__ volatile("rdpmc" : "=a"(x) : "c"((uint32_t)v) : "rdx");
+        break;
+    case 16:
+        __asm__ volatile("rdtscp" : "=a"(x)::"rcx", "rdx");
+        break;
+    case 17:
+        __asm__ volatile("invpcid %0, %1" ::"m"(*(uint8_t(*)[16])buffer), "r"(v & 7));
+        break;
+    case 18:
+        __asm__ volatile("sgdt %0; sidt %0; sldt %w1; str %w1; smsw %w1" : "=m"(*(uint8_t(*)[10])buffer), "+r"(x));
+        break;
+    case 19:
+        __asm__ volatile("ltr %w0" ::"r"(v & 0x3fff));
+        break;
+    case 20:
+        __asm__ volatile("swapgs; swapgs");
+        break;
+    case 21:
+        __asm__ volatile("monitor" ::"a"(buffer), "c"((uint32_t)(v & 1)), "d"(0));
+        break;
+    case 22:
+        __asm__ volatile("wbinvd");
+        break;
+    case 23:
+        __asm__ volatile("rdrand %0; rdseed %0" : "=r"(x)::"cc");
+        break;
+    case 24:
+        __asm__ volatile("push %0; popfq; push $2; popfq" ::"r"(v & ~0x4300ull) : "cc");
+        break;
+    case 25:
+        __asm__ volatile("mov %w0, %%gs; rdgsbase %1; wrfsbase %1" ::"r"(v & 0x78), "r"(x));
+        break;
+    case 26:
+        __asm__ volatile("fxsave (%0); fxrstor (%0)" ::"r"(scratch + 1024 + (v & 0x1f0)) : "memory");
+        break;
+    case 27:
+        __asm__ volatile("xsave (%0); xrstor (%0)" ::"r"(scratch + 1024), "a"((uint32_t)v), "d"(0) : "memory");
+        break;
     }
     memcpy(buffer, (void *)&op_value, 8);
 }
@@ -230,11 +332,23 @@ void guest_main(void)
     }
     for (uint64_t i = 0; i < count; i++) {
         switch (random64() % 8) {
-        case 0: case 1: case 2: one_msr(); break;
-        case 3: one_cpuid(); break;
-        case 4: one_control(); break;
-        case 5: one_debug(); break;
-        default: one_system(); break;
+        case 0:
+        case 1:
+        case 2:
+            one_msr();
+            break;
+        case 3:
+            one_cpuid();
+            break;
+        case 4:
+            one_control();
+            break;
+        case 5:
+            one_debug();
+            break;
+        default:
+            one_system();
+            break;
         }
     }
     for (unsigned i = 0; i < 6; i++) {

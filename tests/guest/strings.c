@@ -13,18 +13,20 @@ typedef struct Regs {
     uint64_t rcx, rsi, rdi, rax, flags;
 } Regs;
 
-#define STRING(name, text)                                                                                             \
-    static void name(Regs *r)                                                                                          \
-    {                                                                                                                  \
+#define STRING(name, text)                                                                                           \
+    static void name(Regs *r)                                                                                        \
+    {                                                                                                                \
         __asm__ volatile("push %%rbx; mov %0, %%rbx; push 32(%%rbx); popfq; mov (%%rbx), %%rcx; "                    \
-            "mov 8(%%rbx), %%rsi; mov 16(%%rbx), %%rdi;"                                                             \
-                         "mov 24(%%rbx), %%rax;" text "; mov %%rcx, (%%rbx); mov %%rsi, 8(%%rbx); mov %%rdi, 16(%%rbx);"      \
-                         "mov %%rax, 24(%%rbx); pushfq; pop 32(%%rbx); cld; pop %%rbx" ::"r"(r)                        \
-                         : "rax", "rcx", "rdx", "rsi", "rdi", "memory", "cc");                                         \
+                         "mov 8(%%rbx), %%rsi; mov 16(%%rbx), %%rdi;"                                                \
+                         "mov 24(%%rbx), %%rax;" text                                                                \
+                         "; mov %%rcx, (%%rbx); mov %%rsi, 8(%%rbx); mov %%rdi, 16(%%rbx);"                          \
+                         "mov %%rax, 24(%%rbx); pushfq; pop 32(%%rbx); cld; pop %%rbx" ::"r"(r)                      \
+                         : "rax", "rcx", "rdx", "rsi", "rdi", "memory", "cc");                                       \
     }
-#define FOUR(name, text)                                                                                               \
-    STRING(name##1, text "b") STRING(name##2, text "w") STRING(name##4, text "l") STRING(name##8, text "q")            \
-    static void (*const name[])(Regs *) = {name##1, name##2, name##4, name##8};
+#define FOUR(name, text)                                                                                             \
+    STRING(name##1, text "b")                                                                                        \
+    STRING(name##2, text "w") STRING(name##4, text "l")                                                              \
+        STRING(name##8, text "q") static void (*const name[])(Regs *) = {name##1, name##2, name##4, name##8};
 FOUR(movs, "movs")
 FOUR(rep_movs, "rep movs")
 FOUR(rep_stos, "rep stos")
@@ -90,7 +92,8 @@ static void model_movs(unsigned to, unsigned from, unsigned n, unsigned size, bo
 }
 static void moves(void)
 {
-    static const int distances[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 100, 4095, 4096, 4097, 5000};
+    static const int distances[] = {0,  1,  2,  3,  4,  5,  7,   8,    9,    15,   16,
+                                    17, 31, 33, 63, 64, 65, 100, 4095, 4096, 4097, 5000};
     static const unsigned counts[] = {0, 1, 2, 3, 7, 16, 64, 100, 257};
     unsigned wrong = 0, done = 0;
     fill(1);
@@ -287,7 +290,8 @@ static void address_sizes(void)
 {
     fill(9);
     /* 32-bit addresses: the upper halves of RCX, RSI and RDI are ignored, and cleared when they are written */
-    Regs r = {0xffffffff00000005, 0xabcd000000000000 | (uint64_t)area, 0x1234000000000000 | ((uint64_t)area + 200), 0, 2};
+    Regs r = {0xffffffff00000005, 0xabcd000000000000 | (uint64_t)area, 0x1234000000000000 | ((uint64_t)area + 200), 0,
+              2};
     rep_movs_a32(&r);
     model_movs(200, 0, 5, 1, false);
     check(same());

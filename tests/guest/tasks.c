@@ -7,7 +7,13 @@
 #include "lib/guest32.h"
 
 enum { DB = 1, DF = 8, TS = 10, NP = 11, SS = 12, GP = 13 };
-enum { B = TEST_SEL, C16 = TEST_SEL + 8, SEL = TEST_SEL + 16, GATE = TEST_SEL + 24, FAULTS = TEST_SEL + 32 /* one each of 8..13 */ };
+enum {
+    B = TEST_SEL,
+    C16 = TEST_SEL + 8,
+    SEL = TEST_SEL + 16,
+    GATE = TEST_SEL + 24,
+    FAULTS = TEST_SEL + 32 /* one each of 8..13 */
+};
 #define NT (1u << 14)
 
 typedef struct Tss16 {
@@ -58,7 +64,12 @@ void task_fault(uint32_t vector, uint32_t error)
 {
     unsigned back = faults[vector - 8].link;
     Tss *from = back == B ? &b : &tss;
-    Frame f = {.vector = vector, .error = error, .eip = from->eip, .cs = from->cs, .eflags = from->eflags, .esp = from->esp,
+    Frame f = {.vector = vector,
+               .error = error,
+               .eip = from->eip,
+               .cs = from->cs,
+               .eflags = from->eflags,
+               .esp = from->esp,
                .eax = back};
     home();
     guest_interrupt(&f);
@@ -117,7 +128,10 @@ static void switches(void)
     make_b();
     b.eip = (uint32_t)look_entry;
     uint32_t edi;
-    __asm__ volatile("mov $0x7e57, %%edi; lea 1f, %%edx; stc; ljmp %1, $0; 1: mov %%edi, %0" : "=r"(edi) : "i"(B) : "edi", "edx", "memory", "cc");
+    __asm__ volatile("mov $0x7e57, %%edi; lea 1f, %%edx; stc; ljmp %1, $0; 1: mov %%edi, %0"
+                     : "=r"(edi)
+                     : "i"(B)
+                     : "edi", "edx", "memory", "cc");
     check_eq(edi, 0x7e57);
     check_eq(saw_ebx, 0xbbbb);
     check_eq(saw_esi, 0x5151);
@@ -247,18 +261,18 @@ static void refused_after(void)
     task_fn = look;
     task_iret = 0;
     gdt[SEL / 8] = descriptor(0, 0xfffff, 0x1b, 12); /* code, not present */
-#define BAD(field, value, vector, error)                                                                               \
-    do {                                                                                                               \
-        make_b();                                                                                                      \
-        for (unsigned i_ = 0; i_ < 6; i_++) {                                                                          \
-            if (entries[i_]) {                                                                                         \
-                make(&faults[i_], FAULTS + 8 * i_, entries[i_], stacks + 4096 * (i_ + 1));                             \
-            }                                                                                                          \
-        }                                                                                                              \
-        b.field = (value);                                                                                             \
-        Trap t_ = TRY(JUMP(B));                                                                                        \
-        expect(t_, vector, error, #field " " #value, __LINE__);                                                        \
-        check_at(t_.eax == B, #field ": in the new task", __FILE__, __LINE__, t_.eax, B);                              \
+#define BAD(field, value, vector, error)                                                                             \
+    do {                                                                                                             \
+        make_b();                                                                                                    \
+        for (unsigned i_ = 0; i_ < 6; i_++) {                                                                        \
+            if (entries[i_]) {                                                                                       \
+                make(&faults[i_], FAULTS + 8 * i_, entries[i_], stacks + 4096 * (i_ + 1));                           \
+            }                                                                                                        \
+        }                                                                                                            \
+        b.field = (value);                                                                                           \
+        Trap t_ = TRY(JUMP(B));                                                                                      \
+        expect(t_, vector, error, #field " " #value, __LINE__);                                                      \
+        check_at(t_.eax == B, #field ": in the new task", __FILE__, __LINE__, t_.eax, B);                            \
     } while (0)
     BAD(cs, 0, TS, 0);
     BAD(cs, DATA32, TS, DATA32);
@@ -297,7 +311,8 @@ static void refused_after(void)
 
 static void exception_task(void)
 {
-    /* a page fault's or #GP's task finds the error code on its stack, IRET without popping it would be its own fault */
+    /* a page fault's or #GP's task finds the error code on its stack, IRET without popping it would be its own fault
+     */
     static uint8_t *stack;
     stack = alloc_pages(1);
     static volatile uint32_t error, back_eip;

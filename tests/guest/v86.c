@@ -142,11 +142,13 @@ static void vme(void)
     /* redirection bit clear: INT 60h goes to the vector in the program's own table: mov $1234h,%bx; iret */
     memset(tss.map, 0xff, sizeof(tss.map));
     tss.map[0x60 / 8] = 0;
-    memcpy(low(0x7e00), "\x8b\xdc\x36\x8b\x57\x04\xbb\x34\x12\xcf", 10); /* mov %sp,%bx; mov %ss:4(%bx),%dx; mov; iret */
+    memcpy(low(0x7e00), "\x8b\xdc\x36\x8b\x57\x04\xbb\x34\x12\xcf",
+           10); /* mov %sp,%bx; mov %ss:4(%bx),%dx; mov; iret */
     LOW32(0x60 * 4) = 0x07e00000;
     EXPECT(V86("\xcd\x60\x89\xd8\xc1\xe0\x00\x66\xc1\xe2\x10\x66\x09\xd0", IOPL3), -1, 0);
     check_eq(result & 0xffff, 0x1234);
-    /* IOPL below 3: the image on the stack has IOPL 3 and VIF as IF; INT 80h ends it, as its bit is set #GP comes first */
+    /* IOPL below 3: the image on the stack has IOPL 3 and VIF as IF; INT 80h ends it, as its bit is set #GP comes
+     * first */
     set_handler(GP, note);
     Trap t = V86("\xcd\x60", VIF);
     EXPECT(t, GP, 0); /* of the INT 80h behind */
@@ -214,53 +216,58 @@ static void vme(void)
 
 /* ---- real mode: pieces of 16-bit code, copied to 07c0:0000 ---- */
 
-__asm__(".code16\n"
-        ".globl r_arith, r_arith_end, r_int, r_int_end, r_int_handler, r_fault, r_fault_end, r_fault_handler, r_wrap, r_wrap_end\n"
-        ".globl r_big, r_big_end, r_limit, r_limit_end, r_a20, r_a20_end\n"
-        /* 16-bit address arithmetic wraps at 64 KiB; 32-bit operands and addresses by prefix */
-        "r_arith: movw $0xffff, %bx; movb $0x5a, %ds:(0x7f01); movw $0x7f02, %si; movb (%bx,%si), %al; movb $0, %ah\n"
-        "  movl $0x7f00, %ecx; movb 1(%ecx), %ah; movl $0xffffffff, %edx; addw $1, %dx; movl %edx, %esi; smsw %di; lret\n"
-        "r_arith_end:\n"
-        /* INT n: IF and TF are cleared, FLAGS CS IP on the stack */
-        "r_int: sti; stc; int $0x60; pushf; pop %dx; cli; lret\n"
-        "r_int_handler: mov %sp, %bp; mov (%bp), %ax; mov 2(%bp), %bx; mov 4(%bp), %cx; pushf; pop %si; iret\n"
-        "r_int_end:\n"
-        /* divide error: IP of the instruction itself */
-        "r_fault: xor %cx, %cx; mov $1, %ax; div %cx; lret\n"
-        "r_fault_handler: mov %sp, %bp; mov (%bp), %bx; addw $2, (%bp); iret\n"
-        "r_fault_end:\n"
-        /* the stack wraps at 64 KiB: SP 0, then a push */
-        "r_wrap: mov %sp, %si; mov %ss, %di; mov $0x3000, %ax; mov %ax, %ss; mov $2, %sp; pushw $0x1111; pushw $0x2222; mov %sp, %bx\n"
-        "  popw %cx; popw %dx; mov %di, %ss; mov %si, %sp; lret\n"
-        "r_wrap_end:\n"
-        /* big real mode: FS gets 4 GiB in protected mode and keeps them; then 32-bit offsets above 64 KiB work */
-        "r_big: cli; mov %cr0, %eax; or $1, %al; mov %eax, %cr0; jmp 1f; 1: mov $0x10, %bx; mov %bx, %fs; and $0xfe, %al; mov %eax, %cr0; jmp 2f; 2:\n"
-        "  xor %bx, %bx; movl %fs:(%esi), %eax; mov %bx, %fs; movl %fs:4(%esi), %ecx; movl $0x99, %fs:8(%esi); lret\n"
-        "r_big_end:\n"
-        /* without it: #GP through vector 13, whose handler goes on at DX */
-        "r_limit: movl $0x10000, %esi; xor %bx, %bx; mov $1f - r_limit, %dx; movb (%esi), %al; 1: mov $2f - r_limit, %dx; movb %ss:(%esi), %al\n"
-        "  2: movw $0xffff, %si; mov $3f - r_limit, %dx; movw (%si), %ax; 3: mov $4f - r_limit, %dx; sldt %ax; 4: lret\n"
-        "r_limit_end:\n"
-        ".globl r_gp, r_gp_end, r_ud, r_ud_end\n"
-        "r_gp: mov %sp, %bp; add $0x100, %bx; mov %dx, (%bp); iret\n"
-        "r_gp_end:\n"
-        "r_ud: mov %sp, %bp; inc %bx; mov %dx, (%bp); iret\n"
-        "r_ud_end:\n"
-        /* A20: the word at FFFF:0510 is 100500h, or 500h when bit 20 is forced to 0.  The keyboard controller's line and
-         * port 92h's are ORed, so both have to be low. */
-        "r_a20: mov $0xffff, %ax; mov %ax, %es; movw %es:(0x510), %bx\n"
-        "  mov $0xdd, %ah; call 5f; in $0x92, %al; mov %al, %dl; and $0xfc, %al; out %al, $0x92\n"
-        "  movw %es:(0x510), %cx; movw $0x7777, %es:(0x510); mov %dl, %al; or $2, %al; and $0xfe, %al; out %al, $0x92\n"
-        "  movw %es:(0x510), %si; mov $0xdf, %ah; call 5f; xor %ax, %ax; mov %ax, %es; movw %ds:(0x500), %di; lret\n"
-        "  5: call 6f; mov $0xd1, %al; out %al, $0x64; call 6f; mov %ah, %al; out %al, $0x60; call 6f; ret\n"
-        "  6: in $0x64, %al; test $2, %al; jnz 6b; ret\n"
-        "r_a20_end:\n"
-        ".code32\n");
-#define PIECE(name)                                                                                                    \
-    extern uint8_t name[], name##_end[];                                                                               \
-    static void put_##name(void)                                                                                       \
-    {                                                                                                                  \
-        memcpy(code, name, (size_t)(name##_end - name));                                                               \
+__asm__(
+    ".code16\n"
+    ".globl r_arith, r_arith_end, r_int, r_int_end, r_int_handler, r_fault, r_fault_end, r_fault_handler, r_wrap, "
+    "r_wrap_end\n"
+    ".globl r_big, r_big_end, r_limit, r_limit_end, r_a20, r_a20_end\n"
+    /* 16-bit address arithmetic wraps at 64 KiB; 32-bit operands and addresses by prefix */
+    "r_arith: movw $0xffff, %bx; movb $0x5a, %ds:(0x7f01); movw $0x7f02, %si; movb (%bx,%si), %al; movb $0, %ah\n"
+    "  movl $0x7f00, %ecx; movb 1(%ecx), %ah; movl $0xffffffff, %edx; addw $1, %dx; movl %edx, %esi; smsw %di; lret\n"
+    "r_arith_end:\n"
+    /* INT n: IF and TF are cleared, FLAGS CS IP on the stack */
+    "r_int: sti; stc; int $0x60; pushf; pop %dx; cli; lret\n"
+    "r_int_handler: mov %sp, %bp; mov (%bp), %ax; mov 2(%bp), %bx; mov 4(%bp), %cx; pushf; pop %si; iret\n"
+    "r_int_end:\n"
+    /* divide error: IP of the instruction itself */
+    "r_fault: xor %cx, %cx; mov $1, %ax; div %cx; lret\n"
+    "r_fault_handler: mov %sp, %bp; mov (%bp), %bx; addw $2, (%bp); iret\n"
+    "r_fault_end:\n"
+    /* the stack wraps at 64 KiB: SP 0, then a push */
+    "r_wrap: mov %sp, %si; mov %ss, %di; mov $0x3000, %ax; mov %ax, %ss; mov $2, %sp; pushw $0x1111; pushw $0x2222; "
+    "mov %sp, %bx\n"
+    "  popw %cx; popw %dx; mov %di, %ss; mov %si, %sp; lret\n"
+    "r_wrap_end:\n"
+    /* big real mode: FS gets 4 GiB in protected mode and keeps them; then 32-bit offsets above 64 KiB work */
+    "r_big: cli; mov %cr0, %eax; or $1, %al; mov %eax, %cr0; jmp 1f; 1: mov $0x10, %bx; mov %bx, %fs; and $0xfe, "
+    "%al; mov %eax, %cr0; jmp 2f; 2:\n"
+    "  xor %bx, %bx; movl %fs:(%esi), %eax; mov %bx, %fs; movl %fs:4(%esi), %ecx; movl $0x99, %fs:8(%esi); lret\n"
+    "r_big_end:\n"
+    /* without it: #GP through vector 13, whose handler goes on at DX */
+    "r_limit: movl $0x10000, %esi; xor %bx, %bx; mov $1f - r_limit, %dx; movb (%esi), %al; 1: mov $2f - r_limit, "
+    "%dx; movb %ss:(%esi), %al\n"
+    "  2: movw $0xffff, %si; mov $3f - r_limit, %dx; movw (%si), %ax; 3: mov $4f - r_limit, %dx; sldt %ax; 4: lret\n"
+    "r_limit_end:\n"
+    ".globl r_gp, r_gp_end, r_ud, r_ud_end\n"
+    "r_gp: mov %sp, %bp; add $0x100, %bx; mov %dx, (%bp); iret\n"
+    "r_gp_end:\n"
+    "r_ud: mov %sp, %bp; inc %bx; mov %dx, (%bp); iret\n"
+    "r_ud_end:\n"
+    /* A20: the word at FFFF:0510 is 100500h, or 500h when bit 20 is forced to 0.  The keyboard controller's line and
+     * port 92h's are ORed, so both have to be low. */
+    "r_a20: mov $0xffff, %ax; mov %ax, %es; movw %es:(0x510), %bx\n"
+    "  mov $0xdd, %ah; call 5f; in $0x92, %al; mov %al, %dl; and $0xfc, %al; out %al, $0x92\n"
+    "  movw %es:(0x510), %cx; movw $0x7777, %es:(0x510); mov %dl, %al; or $2, %al; and $0xfe, %al; out %al, $0x92\n"
+    "  movw %es:(0x510), %si; mov $0xdf, %ah; call 5f; xor %ax, %ax; mov %ax, %es; movw %ds:(0x500), %di; lret\n"
+    "  5: call 6f; mov $0xd1, %al; out %al, $0x64; call 6f; mov %ah, %al; out %al, $0x60; call 6f; ret\n"
+    "  6: in $0x64, %al; test $2, %al; jnz 6b; ret\n"
+    "r_a20_end:\n"
+    ".code32\n");
+#define PIECE(name)                                                                                                  \
+    extern uint8_t name[], name##_end[];                                                                             \
+    static void put_##name(void)                                                                                     \
+    {                                                                                                                \
+        memcpy(code, name, (size_t)(name##_end - name));                                                             \
     }
 PIECE(r_arith)
 PIECE(r_int)

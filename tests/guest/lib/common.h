@@ -17,10 +17,10 @@ void print(const char *text);
 void print_hex(uint64_t v);
 void check_at(bool ok, const char *what, const char *file, int line, uint64_t got, uint64_t want);
 #define check(cond) check_at((cond), #cond, __FILE__, __LINE__, 0, 0)
-#define check_eq(got, want)                                                                                            \
-    do {                                                                                                               \
-        uint64_t got_ = (uint64_t)(got), want_ = (uint64_t)(want);                                                     \
-        check_at(got_ == want_, #got " == " #want, __FILE__, __LINE__, got_, want_);                                   \
+#define check_eq(got, want)                                                                                          \
+    do {                                                                                                             \
+        uint64_t got_ = (uint64_t)(got), want_ = (uint64_t)(want);                                                   \
+        check_at(got_ == want_, #got " == " #want, __FILE__, __LINE__, got_, want_);                                 \
     } while (0)
 /* The guest cannot prove something here (a feature is absent): counted apart, with the reason. */
 void skip(const char *why);
@@ -33,17 +33,17 @@ uint64_t option(const char *name, uint64_t otherwise);
 void option_init(uintptr_t start_info);
 
 /* ---- processor ---- */
-#define READER(name, insn, T)                                                                                          \
-    static inline T name(void)                                                                                         \
-    {                                                                                                                  \
-        T v;                                                                                                           \
-        __asm__ volatile(insn : "=r"(v));                                                                              \
-        return v;                                                                                                      \
+#define READER(name, insn, T)                                                                                        \
+    static inline T name(void)                                                                                       \
+    {                                                                                                                \
+        T v;                                                                                                         \
+        __asm__ volatile(insn : "=r"(v));                                                                            \
+        return v;                                                                                                    \
     }
-#define WRITER(name, insn, T)                                                                                          \
-    static inline void name(T v)                                                                                       \
-    {                                                                                                                  \
-        __asm__ volatile(insn ::"r"(v) : "memory");                                                                    \
+#define WRITER(name, insn, T)                                                                                        \
+    static inline void name(T v)                                                                                     \
+    {                                                                                                                \
+        __asm__ volatile(insn ::"r"(v) : "memory");                                                                  \
     }
 READER(read_cr0, "mov %%cr0, %0", uintptr_t)
 READER(read_cr2, "mov %%cr2, %0", uintptr_t)
@@ -90,16 +90,16 @@ static inline void cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
     __asm__ volatile("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3]) : "a"(leaf), "c"(sub));
 }
-#define PORT(bits, suffix)                                                                                             \
-    static inline uint##bits##_t in##bits(uint16_t port)                                                               \
-    {                                                                                                                  \
-        uint##bits##_t v;                                                                                              \
-        __asm__ volatile("in" suffix " %1, %0" : "=a"(v) : "Nd"(port));                                                \
-        return v;                                                                                                      \
-    }                                                                                                                  \
-    static inline void out##bits(uint16_t port, uint##bits##_t v)                                                      \
-    {                                                                                                                  \
-        __asm__ volatile("out" suffix " %0, %1" ::"a"(v), "Nd"(port));                                                 \
+#define PORT(bits, suffix)                                                                                           \
+    static inline uint##bits##_t in##bits(uint16_t port)                                                             \
+    {                                                                                                                \
+        uint##bits##_t v;                                                                                            \
+        __asm__ volatile("in" suffix " %1, %0" : "=a"(v) : "Nd"(port));                                              \
+        return v;                                                                                                    \
+    }                                                                                                                \
+    static inline void out##bits(uint16_t port, uint##bits##_t v)                                                    \
+    {                                                                                                                \
+        __asm__ volatile("out" suffix " %0, %1" ::"a"(v), "Nd"(port));                                               \
     }
 PORT(8, "b")
 PORT(16, "w")

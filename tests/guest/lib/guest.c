@@ -70,9 +70,19 @@ void guest_interrupt(Frame *f)
     if (!recovery || f->vector >= 32) {
         die(f);
     }
-    caught = (Trap){.vector = (int)f->vector, .error = f->error, .cr2 = read_cr2(), .rip = f->rip, .rflags = f->rflags,
-                    .dr6 = read_dr6(), .cs = f->cs, .rsp = f->rsp, .ss = f->ss, .rcx = f->rcx, .rsi = f->rsi,
-                    .rdi = f->rdi, .frame = (uint64_t)f};
+    caught = (Trap){.vector = (int)f->vector,
+                    .error = f->error,
+                    .cr2 = read_cr2(),
+                    .rip = f->rip,
+                    .rflags = f->rflags,
+                    .dr6 = read_dr6(),
+                    .cs = f->cs,
+                    .rsp = f->rsp,
+                    .ss = f->ss,
+                    .rcx = f->rcx,
+                    .rsi = f->rsi,
+                    .rdi = f->rdi,
+                    .frame = (uint64_t)f};
     guest_recover(recovery);
 }
 
@@ -93,7 +103,8 @@ Trap try_call(void (*fn)(void *), void *arg)
 
 uint64_t call_user(void (*fn)(void), uint64_t arg)
 {
-    return guest_call_user((void *)((uint64_t)fn + USER_ALIAS), (void *)((uint64_t)user_stack_top + USER_ALIAS - 64), arg);
+    return guest_call_user((void *)((uint64_t)fn + USER_ALIAS), (void *)((uint64_t)user_stack_top + USER_ALIAS - 64),
+                           arg);
 }
 
 /* ---- memory ---- */

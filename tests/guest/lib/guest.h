@@ -19,16 +19,20 @@ typedef struct Trap {
     int vector; /* -1: none */
     uint64_t error, cr2, rip, rflags, dr6, cs, rsp, ss;
     uint64_t rcx, rsi, rdi; /* where a string instruction stood */
-    uint64_t frame; /* address of the frame: which stack it was */
+    uint64_t frame;         /* address of the frame: which stack it was */
 } Trap;
 
 /* ---- exceptions ---- */
 /* Run fn(arg) and catch the first exception it raises. */
 Trap try_call(void (*fn)(void *), void *arg);
-#define TRY(statement)                                                                                                 \
-    ({                                                                                                                 \
-        void fn_(void *arg_) { (void)arg_; statement; }                                                                \
-        try_call(fn_, 0);                                                                                              \
+#define TRY(statement)                                                                                               \
+    ({                                                                                                               \
+        void fn_(void *arg_)                                                                                         \
+        {                                                                                                            \
+            (void)arg_;                                                                                              \
+            statement;                                                                                               \
+        }                                                                                                            \
+        try_call(fn_, 0);                                                                                            \
     })
 /* A handler of the guest's own for a vector: true when it dealt with the frame. */
 typedef bool Handler(Frame *f);
@@ -51,5 +55,6 @@ extern uint64_t gdt[], idt[];
 extern uint8_t tss[], stubs[];
 
 /* ---- processors ---- */
-/* Start the other processors; fn(n) runs on each, n = 1, 2, ... Returns how many came up within a second of `count`. */
+/* Start the other processors; fn(n) runs on each, n = 1, 2, ... Returns how many came up within a second of `count`.
+ */
 unsigned start_processors(unsigned count, void (*fn)(unsigned n));

@@ -60,10 +60,24 @@ void guest_interrupt(Frame *f)
     if (!recovery || f->vector >= 32) {
         die(f);
     }
-    caught = (Trap){.vector = (int)f->vector, .error = f->error, .cr2 = read_cr2(), .eip = f->eip, .eflags = f->eflags,
-                    .cs = (uint16_t)f->cs, .esp = f->esp, .ss = (uint16_t)f->ss, .ds = (uint16_t)f->ds,
-                    .es = (uint16_t)f->es, .fs = (uint16_t)f->fs, .gs = (uint16_t)f->gs, .eax = f->eax, .ecx = f->ecx,
-                    .edx = f->edx, .esi = f->esi, .edi = f->edi, .dr6 = read_dr6()};
+    caught = (Trap){.vector = (int)f->vector,
+                    .error = f->error,
+                    .cr2 = read_cr2(),
+                    .eip = f->eip,
+                    .eflags = f->eflags,
+                    .cs = (uint16_t)f->cs,
+                    .esp = f->esp,
+                    .ss = (uint16_t)f->ss,
+                    .ds = (uint16_t)f->ds,
+                    .es = (uint16_t)f->es,
+                    .fs = (uint16_t)f->fs,
+                    .gs = (uint16_t)f->gs,
+                    .eax = f->eax,
+                    .ecx = f->ecx,
+                    .edx = f->edx,
+                    .esi = f->esi,
+                    .edi = f->edi,
+                    .dr6 = read_dr6()};
     guest_recover(recovery);
 }
 
@@ -84,7 +98,10 @@ Trap try_call(void (*fn)(void *), void *arg)
 
 uint32_t call_user(void (*fn)(void), uint32_t arg)
 {
-    Entry e = {.eip = (uint32_t)fn, .cs = USER_CODE, .eflags = read_flags(), .esp = (uint32_t)user_stack_top - 64,
+    Entry e = {.eip = (uint32_t)fn,
+               .cs = USER_CODE,
+               .eflags = read_flags(),
+               .esp = (uint32_t)user_stack_top - 64,
                .ss = USER_DATA};
     return guest_enter(&e, arg);
 }

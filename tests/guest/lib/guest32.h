@@ -7,8 +7,16 @@
 
 #include "common.h"
 
-enum { CODE32 = 0x08, DATA32 = 0x10, CODE16 = 0x18, DATA16 = 0x20, USER_CODE = 0x2b, USER_DATA = 0x33, TSS_SEL = 0x40,
-       TEST_SEL = 0x48 /* first of the descriptors that tests may write */ };
+enum {
+    CODE32 = 0x08,
+    DATA32 = 0x10,
+    CODE16 = 0x18,
+    DATA16 = 0x20,
+    USER_CODE = 0x2b,
+    USER_DATA = 0x33,
+    TSS_SEL = 0x40,
+    TEST_SEL = 0x48 /* first of the descriptors that tests may write */
+};
 
 /* What the stubs push; after eflags only as much as the processor pushed. */
 typedef struct Frame {
@@ -54,10 +62,14 @@ static inline void set_gate(unsigned vector, void *target, unsigned access)
 /* ---- exceptions ---- */
 /* Run fn(arg) and catch the first exception it raises. */
 Trap try_call(void (*fn)(void *), void *arg);
-#define TRY(statement)                                                                                                 \
-    ({                                                                                                                 \
-        void fn_(void *arg_) { (void)arg_; statement; }                                                                \
-        try_call(fn_, 0);                                                                                              \
+#define TRY(statement)                                                                                               \
+    ({                                                                                                               \
+        void fn_(void *arg_)                                                                                         \
+        {                                                                                                            \
+            (void)arg_;                                                                                              \
+            statement;                                                                                               \
+        }                                                                                                            \
+        try_call(fn_, 0);                                                                                            \
     })
 /* A handler of the guest's own for a vector: true when it dealt with the frame. */
 typedef bool Handler(Frame *f);
