@@ -74,7 +74,10 @@ static bool computes(const InsnRow *row)
     }
 }
 
-/* Operands that the encoding does not name: XMM0 of the variable blends and SHA256RNDS2, memory of MASKMOV, ECX or XMM0 of PCMPxSTRx. */
+/*
+ * Operands that the encoding does not name: XMM0 of the variable blends and SHA256RNDS2, memory of MASKMOV, ECX or XMM0
+ * of PCMPxSTRx.
+ */
 static bool has_implicit_operands(const InsnRow *row)
 {
     if (row->map == MAP_0F38) {
@@ -239,7 +242,8 @@ bool emit_sse(Tr *t, const Insn *i)
     Shape s;
     bool fp = computes(row);
     bool sets_flags = row->flags_written & FL_OSZAPC;
-    if (has_implicit_operands(row) || (row->attr & (A_MMX | A_SYS)) || !(t->src->mode & JIT_MODE_SSE) || (fp && !(t->src->mode & JIT_MODE_FP)) ||
+    if (has_implicit_operands(row) || (row->attr & (A_MMX | A_SYS)) || !(t->src->mode & JIT_MODE_SSE) ||
+        (fp && !(t->src->mode & JIT_MODE_FP)) ||
         !feature_in(&t->jit->host, row->feature) || !shape_of(i, row, &s)) {
         return false;
     }
