@@ -35,7 +35,8 @@ def main():
         code, text = f"no end within {limit:.0f} s", e.stdout or b""
     print(text.decode("latin1")[-6000:], end="")
     if code != 33:
-        print(f"run.py: {' '.join(argv)}\nrun.py: ended with {code}, a guest that passes ends with 33", file=sys.stderr)
+        print(f"run.py: {' '.join(argv)}", file=sys.stderr)
+        print(f"run.py: ended with {code}, a guest that passes ends with 33", file=sys.stderr)
         return 1
     rss = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     if max_rss is not None and rss > max_rss:
