@@ -257,7 +257,7 @@ static bool serve_events(InterpVcpu *v)
         return true;
     }
     if ((events & EVENT_NMI) && !cpu->nmi_blocked) {
-        cpu_lower_event(cpu, events & EVENT_NMI_AGAIN ? EVENT_NMI_AGAIN : EVENT_NMI);
+        cpu_take_nmi(cpu);
         cpu->halted = false;
         cpu->nmi_blocked = true;
         cpu_deliver(cpu, EXC_NMI, INT_NMI, false, 0);

@@ -169,6 +169,14 @@ void cpu_lower_event(X86Cpu *cpu, uint32_t events)
     __atomic_and_fetch(&cpu->events, ~events, __ATOMIC_SEQ_CST);
 }
 
+void cpu_take_nmi(X86Cpu *cpu)
+{
+    uint32_t old = __atomic_load_n(&cpu->events, __ATOMIC_SEQ_CST), left;
+    do {
+        left = old & ~(uint32_t)(old & EVENT_NMI_AGAIN ? EVENT_NMI_AGAIN : EVENT_NMI);
+    } while (!__atomic_compare_exchange_n(&cpu->events, &old, left, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+}
+
 void cpu_set_intr(X86Cpu *cpu, bool level)
 {
     if (level) {

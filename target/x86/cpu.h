@@ -331,6 +331,8 @@ void cpu_raise_event(X86Cpu *cpu, uint32_t events);
 /* Any thread: the level of the interrupt line. */
 void cpu_set_intr(X86Cpu *cpu, bool level);
 void cpu_lower_event(X86Cpu *cpu, uint32_t events);
+/* The vCPU's thread: one waiting NMI is delivered now; a second one keeps waiting. */
+void cpu_take_nmi(X86Cpu *cpu);
 /* The CPU whose instructions this thread is executing, or NULL (main thread, workers). */
 X86Cpu *cpu_current(void);
 void cpu_set_current(X86Cpu *cpu);

@@ -338,10 +338,13 @@ static void test_nmi_pending(void)
     cpu_raise_event(g->cpu, EVENT_NMI);
     cpu_raise_event(g->cpu, EVENT_NMI);
     g_assert_cmphex(g->cpu->events, ==, EVENT_NMI | EVENT_NMI_AGAIN);
-    cpu_lower_event(g->cpu, EVENT_NMI_AGAIN);
+    cpu_take_nmi(g->cpu);
+    g_assert_cmphex(g->cpu->events, ==, EVENT_NMI);
     g->cpu->nmi_blocked = true;
     cpu_raise_event(g->cpu, EVENT_NMI);
     g_assert_cmphex(g->cpu->events, ==, EVENT_NMI);
+    cpu_take_nmi(g->cpu);
+    g_assert_cmphex(g->cpu->events, ==, 0);
     guest_free(g);
 }
 
