@@ -21,6 +21,7 @@ struct Engine {
     X86Cpu *cpu;
     CpuModel *model;
     VcpuGate gate;
+    Region ram;
     uint32_t last_ip, last_len;
 };
 
@@ -56,10 +57,9 @@ Engine *engine_start(const FeatureSet *features)
     if (!e->model) {
         g_error("%s", error->message);
     }
-    Region *ram = g_new0(Region, 1);
-    *ram = (Region){.name = "ram", .kind = REGION_RAM, .size = RAM_SIZE, .host = e->m->ram->host};
+    e->ram = (Region){.name = "ram", .kind = REGION_RAM, .size = RAM_SIZE, .host = e->m->ram->host};
     machine_lock(e->m->lock);
-    space_map_whole(e->m->memory, 0, ram);
+    space_map_whole(e->m->memory, 0, &e->ram);
     machine_unlock(e->m->lock);
     gate_register(e->m->lock, &e->gate);
     e->cpu = cpu_new(e->m, 0, e->model);
@@ -88,6 +88,8 @@ void engine_stop(Engine *e)
 {
     cpu_free(e->cpu);
     gate_unregister(&e->gate);
+    g_free(e->m->cpus);
+    e->m->cpus = NULL;
     e->m->num_cpus = 0;
     machine_free(e->m);
     cpu_model_free(e->model);

@@ -408,6 +408,9 @@ static void state_image(Case *c, const InsnRow *row, Rng *rng, uint64_t target)
         return;
     }
     add_memory(c, rng, target + HEADER_AT);
+    if (c->num_mem == 0) {
+        return;
+    }
     MemInit *m = &c->mem[c->num_mem - 1];
     if (m->addr == target + HEADER_AT && m->len >= 64) {
         uint64_t header[8] = {below(rng, 8)};
