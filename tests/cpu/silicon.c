@@ -81,7 +81,7 @@ static void normalise_landing(Outcome *native, const Outcome *engine)
 /* What the host's kernel adds to a page fault: Linux reports addresses of its own half as present. */
 static void normalise_fault(Outcome *native, const Outcome *engine)
 {
-    if (native->vector == EXC_PF && engine->vector == EXC_PF && native->cr2 >> 47) {
+    if (native->vector == EXC_PF && engine->vector == EXC_PF && native->cr2 >= 0x7ffffffff000ull) {
         native->error &= ~(uint32_t)PF_P;
     }
 }
