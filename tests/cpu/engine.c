@@ -14,7 +14,6 @@
 
 enum { RAM_SIZE = 1 << 20, PML4 = 0x1000, PDPT = 0x2000, PD = 0x3000, PT_DATA = 0x4000, PT_STACK = 0x5000,
        PT_CODE = 0x6000, PHYS_DATA = 0x10000, PHYS_STACK = 0x18000, PHYS_CODE = 0x20000 };
-enum { TRAMPOLINE32 = 0x1e00, EXIT_POINTER = 0x1f00 };
 
 struct Engine {
     Machine *m;
@@ -73,7 +72,7 @@ Engine *engine_start(const FeatureSet *features)
     map(e, PT_STACK, STACK_BASE, PHYS_STACK, STACK_SIZE / 0x1000, true);
     map(e, PT_CODE, CODE_BASE, PHYS_CODE, CODE_SIZE / 0x1000, false);
     uint8_t *code = e->m->ram->host + PHYS_CODE;
-    memset(code, 0xcc, CODE_SIZE);
+    native_code_init(code);
     e->last_ip = CODE_BASE;
     X86Cpu *cpu = e->cpu;
     cpu->cr0 = CR0_PG | CR0_PE | CR0_ET | CR0_NE | CR0_WP | CR0_MP | CR0_AM;
@@ -201,6 +200,7 @@ void engine_run(Engine *e, const Case *c, Outcome *out)
 {
     X86Cpu *cpu = e->cpu;
     engine_load(e, c);
+    case_put_code(c, e->m->ram->host + PHYS_CODE);
     bool done;
     unsigned guard = 0;
     do { /* a repeated string instruction may stop between iterations */

@@ -563,3 +563,25 @@ bool case_generate(Case *c, unsigned row_index, Rng *rng)
     }
     return true;
 }
+
+void case_put_code(const Case *c, uint8_t *code)
+{
+    uint32_t at = c->ip - (uint32_t)CODE_BASE;
+    memcpy(code + at, c->bytes, c->len);
+    uint8_t *after = code + at + c->len;
+    if (at + c->len + 8 > EXIT_POINTER) {
+        return;
+    }
+    if (c->code_size == 2) {
+        uint32_t d = EXIT_POINTER - (at + c->len + 6);
+        after[0] = 0xff; /* jmp [rip + d] */
+        after[1] = 0x25;
+        memcpy(after + 2, &d, 4);
+    } else {
+        uint32_t target = CODE_BASE + TRAMPOLINE32;
+        after[0] = 0xea; /* jmp 0x33:trampoline */
+        memcpy(after + 1, &target, 4);
+        after[5] = 0x33;
+        after[6] = 0;
+    }
+}

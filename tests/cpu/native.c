@@ -66,7 +66,7 @@ void native_enter64(void);
 void native_enter32(void);
 extern const uint8_t native_exit64[], native_fault_exit[];
 
-enum { SIG_STACK = 64 * 1024, EXIT_POINTER = 0x1f00, TRAMPOLINE32 = 0x1e00 };
+enum { SIG_STACK = 64 * 1024 };
 
 static Outcome *now; /* the outcome being recorded, for the signal handler */
 
@@ -108,29 +108,6 @@ static void on_signal(int sig, siginfo_t *info, void *context)
     native_control.faulted = 1;
 }
 
-/* The case, and behind it the way out. */
-static void put_code(const Case *c, uint8_t *code_rw)
-{
-    uint32_t at = c->ip - (uint32_t)CODE_BASE;
-    memcpy(code_rw + at, c->bytes, c->len);
-    uint8_t *after = code_rw + at + c->len;
-    if (at + c->len + 8 > EXIT_POINTER) {
-        return;
-    }
-    if (c->code_size == 2) {
-        after[0] = 0xff; /* jmp [rip + d] */
-        after[1] = 0x25;
-        uint32_t d = EXIT_POINTER - (at + c->len + 6);
-        memcpy(after + 2, &d, 4);
-    } else {
-        after[0] = 0xea; /* jmp 0x33:trampoline */
-        uint32_t target = CODE_BASE + TRAMPOLINE32;
-        memcpy(after + 1, &target, 4);
-        after[5] = 0x33;
-        after[6] = 0;
-    }
-}
-
 /* What this CPU says may be set in MXCSR: put in place of it what the interpreter says. */
 static void patch_mxcsr_mask(uint32_t at)
 {
@@ -156,7 +133,7 @@ static void run_one(const Case *c, Outcome *out, uint8_t *code_rw)
     for (unsigned i = 0; i < c->num_mem; i++) {
         memcpy((void *)(uintptr_t)c->mem[i].addr, c->mem[i].bytes, c->mem[i].len);
     }
-    put_code(c, code_rw);
+    case_put_code(c, code_rw);
     memcpy(k->r_in, c->r, sizeof(k->r_in));
     k->flags_in = c->flags;
     k->fx_in = c->fx;
@@ -199,6 +176,18 @@ static void map_fixed(uint64_t addr, size_t len, int prot, int fd, off_t off)
     }
 }
 
+void native_code_init(uint8_t *code)
+{
+    memset(code, 0xcc, CODE_SIZE);
+    uint64_t exit64 = (uint64_t)(uintptr_t)native_exit64;
+    memcpy(code + EXIT_POINTER, &exit64, 8);
+    uint8_t *t = code + TRAMPOLINE32; /* reached in 64-bit code: jmp [rip + d] */
+    uint32_t d = EXIT_POINTER - (TRAMPOLINE32 + 6);
+    t[0] = 0xff;
+    t[1] = 0x25;
+    memcpy(t + 2, &d, 4);
+}
+
 /* Code is written by another mapping than the one it runs in, so that no case can change it.  Returns the former. */
 static uint8_t *child_memory(void)
 {
@@ -215,14 +204,7 @@ static uint8_t *child_memory(void)
         perror("silicon: cannot map the code");
         _exit(4);
     }
-    memset(code, 0xcc, CODE_SIZE);
-    uint64_t exit64 = (uint64_t)(uintptr_t)native_exit64;
-    memcpy(code + EXIT_POINTER, &exit64, 8);
-    uint8_t *t = code + TRAMPOLINE32; /* reached in 64-bit code: jmp [rip + d] */
-    uint32_t d = EXIT_POINTER - (TRAMPOLINE32 + 6);
-    t[0] = 0xff;
-    t[1] = 0x25;
-    memcpy(t + 2, &d, 4);
+    native_code_init(code);
     return code;
 }
 
@@ -402,6 +384,10 @@ Native *native_start(const char **why_not)
 }
 void native_stop(Native *n)
 {
+}
+void native_code_init(uint8_t *code)
+{
+    memset(code, 0xcc, CODE_SIZE);
 }
 void native_memory_reset(Native *n, uint64_t seed)
 {

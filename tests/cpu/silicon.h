@@ -84,6 +84,12 @@ void rng_seed(Rng *rng, uint64_t seed);
 uint64_t rng_next(Rng *rng);
 /* A random case of this row; false when the row cannot be run in user mode. */
 bool case_generate(Case *c, unsigned row, Rng *rng);
+/*
+ * Put the case and the native side's way out behind it into the code area.  A case may read both, so the interpreter's
+ * memory has them as well.
+ */
+void case_put_code(const Case *c, uint8_t *code);
+enum { TRAMPOLINE32 = 0x1e00, EXIT_POINTER = 0x1f00 }; /* in the code area: what the ways out go through */
 /* Can user mode run this row at all? */
 bool row_runs_in_user_mode(const InsnRow *row);
 
@@ -94,6 +100,8 @@ typedef struct Native Native;
 /* Start the child.  NULL (with a message) when this host cannot (not x86-64). */
 Native *native_start(const char **why_not);
 void native_stop(Native *n);
+/* Traps everywhere in the code area, but for what the ways out go through. */
+void native_code_init(uint8_t *code);
 /* Which instruction sets the host has, so that no row is run that it lacks. */
 void native_features(FeatureSet *out);
 /* Two batches in flight at most: submit(k + 1), then wait(k). The Case array may be reused after submit. */
