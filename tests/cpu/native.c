@@ -272,6 +272,10 @@ static void child_main(Shared *sh)
 
 Native *native_start(const char **why_not)
 {
+#ifdef __SANITIZE_ADDRESS__
+    *why_not = "AddressSanitizer's shadow memory lies where cases must find no memory at all";
+    return NULL;
+#endif
     Native *n = calloc(1, sizeof(*n));
     n->sh = mmap(NULL, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (n->sh == MAP_FAILED) {

@@ -371,13 +371,13 @@ int main(int argc, char **argv)
                .wrong = g_new0(uint64_t, insn_num_rows)};
     printf("seed %" PRIu64 "\n", o.seed);
     int status = run(&o, &features, &t);
-    if (status != 0) {
-        return status;
+    if (status == 0) {
+        unsigned missing = o.row < 0 && !o.name ? report_coverage(&o, &features, &t) : 0;
+        printf("%" PRIu64 " cases, %" PRIu64 " differences\n", t.cases, t.differences);
+        status = t.differences != 0 || missing != 0;
     }
-    unsigned missing = o.row < 0 && !o.name ? report_coverage(&o, &features, &t) : 0;
-    printf("%" PRIu64 " cases, %" PRIu64 " differences\n", t.cases, t.differences);
     g_free(t.run);
     g_free(t.done);
     g_free(t.wrong);
-    return t.differences != 0 || missing != 0;
+    return status;
 }
