@@ -26,6 +26,8 @@ class Terminal:
         self.flags = fcntl.fcntl(self.slave, fcntl.F_GETFL)
 
         def child():
+            for sig in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+                signal.signal(sig, signal.SIG_DFL)  # a job in the background, or under nohup, inherits them ignored
             os.setsid()
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
         self.p = subprocess.Popen(c.argv(args, strict), stdin=self.slave, stdout=self.slave, stderr=self.slave,
