@@ -1,53 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * SSE instructions, run by the host on XMM0 and XMM1.  The guest's registers stay in X86Cpu.v; the guest's MXCSR is in
- * the host's only between the first instruction of a block that computes with it and the next call or way out.
+ * SSE instructions: the guest's vector registers are the host's, so they are encoded again as they are, with memory
+ * operands and general registers replaced.
  * The row's operand codes say what to load and store: V and U are XMM registers, W a register or memory, E, G, R general.
  */
 #include "tcg/emit.h"
 
 #include <string.h>
-
-enum { X0, X1 };
-
-static HostOp vector_home(unsigned n)
-{
-    return op_mem(H_CPU, (int32_t)(offsetof(X86Cpu, v) + n * sizeof(Vec)));
-}
-
-static void load_vector(Tr *t, unsigned x, unsigned guest)
-{
-    asm_op(&t->a, 0, ENC_0F, 0x28, x, vector_home(guest)); /* movaps */
-}
-
-static void store_vector(Tr *t, unsigned guest, unsigned x)
-{
-    asm_op(&t->a, 0, ENC_0F, 0x29, x, vector_home(guest));
-}
-
-/* ---- MXCSR ---- */
-
-void tr_fp_enter(Tr *t)
-{
-    if (!t->fp) {
-        asm_op(&t->a, 0, ENC_0F, 0xae, 2, CPU_MEM(mxcsr));
-        t->fp = true;
-    }
-}
-
-void tr_fp_emit_leave(Tr *t)
-{
-    asm_op(&t->a, 0, ENC_0F, 0xae, 3, CPU_MEM(mxcsr));
-    asm_op(&t->a, 0, ENC_0F, 0xae, 2, CPU_MEM(jit_host_mxcsr));
-}
-
-void tr_fp_leave(Tr *t)
-{
-    if (t->fp) {
-        tr_fp_emit_leave(t);
-        t->fp = false;
-    }
-}
 
 /* Does it round or raise floating-point exceptions? */
 static bool computes(const InsnRow *row)
@@ -164,7 +123,7 @@ static void operate(Tr *t, const Insn *i, const Shape *s, unsigned reg, HostOp r
 }
 
 /* V <- V op (W, U, M, E, R); sets flags instead of V for the compares that do. */
-static bool to_vector(Tr *t, const Insn *i, const Shape *s, bool sets_flags)
+static void to_vector(Tr *t, const Insn *i, const Shape *s, bool sets_flags)
 {
     HostOp e = {0};
     if (is_mem(i)) {
@@ -172,84 +131,69 @@ static bool to_vector(Tr *t, const Insn *i, const Shape *s, bool sets_flags)
     } else if (strchr("ER", s->src)) {
         e = op_reg(tr_use(t, i->rm, H_T2));
     } else {
-        load_vector(t, X1, i->rm);
-        e = op_reg(X1);
+        e = op_reg(i->rm);
     }
-    load_vector(t, X0, i->reg);
     if (sets_flags) {
-        t->place = FLAGS_DEAD;
-        t->desc.kind = DESC_NONE;
+        flags_die(t);
     }
-    operate(t, i, s, X0, e);
+    operate(t, i, s, i->reg, e);
     if (sets_flags) {
         tr_flags_set(t, no_desc);
-    } else {
-        store_vector(t, i->reg, X0);
     }
-    return true;
 }
 
 /* W, M <- V; E, R <- V. */
-static bool from_vector(Tr *t, const Insn *i, const Shape *s)
+static void from_vector(Tr *t, const Insn *i, const Shape *s)
 {
     if (is_mem(i)) {
         HostOp m = vector_memory(t, i, s, true, false);
-        load_vector(t, X0, i->reg);
-        operate(t, i, s, X0, m);
-        return true;
+        operate(t, i, s, i->reg, m);
+        return;
     }
     if (s->dst == 'W') {
-        load_vector(t, X0, i->reg);
-        load_vector(t, X1, i->rm);
-        operate(t, i, s, X0, op_reg(X1));
-        store_vector(t, i->rm, X1);
-        return true;
+        operate(t, i, s, i->reg, op_reg(i->rm));
+        return;
     }
     tr_reg_changes(t, i->rm);
-    load_vector(t, X0, i->reg);
-    operate(t, i, s, X0, op_reg(H_T2));
+    operate(t, i, s, i->reg, op_reg(H_T2));
     tr_commit(t, i->rm, H_T2);
-    return true;
 }
 
 /* G <- U, W. */
-static bool to_general(Tr *t, const Insn *i, const Shape *s)
+static void to_general(Tr *t, const Insn *i, const Shape *s)
 {
-    HostOp e;
-    if (is_mem(i)) {
-        e = vector_memory(t, i, s, false, false);
-    } else {
-        load_vector(t, X1, i->rm);
-        e = op_reg(X1);
-    }
+    HostOp e = is_mem(i) ? vector_memory(t, i, s, false, false) : op_reg(i->rm);
     operate(t, i, s, H_T2, e);
     tr_commit(t, i->reg, H_T2);
-    return true;
 }
 
-/* Shifts by an immediate: U in the rm field, the operation in reg. */
-static bool shift_vector(Tr *t, const Insn *i, const Shape *s)
+static bool shape_known(const Shape *s, bool sets_flags)
 {
-    load_vector(t, X0, i->rm);
-    operate(t, i, s, i->modrm >> 3 & 7, op_reg(X0));
-    store_vector(t, i->rm, X0);
-    return true;
+    if (sets_flags && s->dst != 'V') {
+        return false;
+    }
+    return (s->dst == 'V' && strchr("WUMER", s->src)) || (strchr("WMER", s->dst) && s->src == 'V') ||
+           (s->dst == 'G' && strchr("UW", s->src)) || (s->dst == 'U' && s->src == 'I');
+}
+
+static bool plan(const Tr *t, const Insn *i, Shape *s)
+{
+    const InsnRow *row = insn_row(i);
+    return !has_implicit_operands(row) && !(row->attr & (A_MMX | A_SYS)) && (t->src->mode & JIT_MODE_SSE) &&
+           (!computes(row) || (t->src->mode & JIT_MODE_FP)) && feature_in(&t->jit->host, row->feature) &&
+           shape_of(i, row, s) && shape_known(s, row->flags_written & FL_OSZAPC);
+}
+
+bool emit_uses_vectors(const Tr *t, const Insn *i)
+{
+    Shape s;
+    return !insn_undefined(i) && (insn_row(i)->attr & A_SSE) && plan(t, i, &s);
 }
 
 bool emit_sse(Tr *t, const Insn *i)
 {
-    const InsnRow *row = insn_row(i);
     Shape s;
-    bool fp = computes(row);
-    bool sets_flags = row->flags_written & FL_OSZAPC;
-    if (has_implicit_operands(row) || (row->attr & (A_MMX | A_SYS)) || !(t->src->mode & JIT_MODE_SSE) ||
-        (fp && !(t->src->mode & JIT_MODE_FP)) ||
-        !feature_in(&t->jit->host, row->feature) || !shape_of(i, row, &s)) {
-        return false;
-    }
-    bool known = (s.dst == 'V' && strchr("WUMER", s.src)) || (strchr("WMER", s.dst) && s.src == 'V') ||
-                 (s.dst == 'G' && strchr("UW", s.src)) || (s.dst == 'U' && s.src == 'I');
-    if (!known || (sets_flags && s.dst != 'V')) {
+    if (!plan(t, i, &s)) {
         return false;
     }
     if (s.dst == 'G') {
@@ -258,17 +202,19 @@ bool emit_sse(Tr *t, const Insn *i)
     if (is_mem(i) && !tr_address(t, i)) {
         return false;
     }
-    if (fp) {
-        tr_fp_enter(t);
-    }
     switch (s.dst) {
     case 'V':
-        return to_vector(t, i, &s, sets_flags);
+        to_vector(t, i, &s, insn_row(i)->flags_written & FL_OSZAPC);
+        break;
     case 'G':
-        return to_general(t, i, &s);
-    case 'U':
-        return shift_vector(t, i, &s);
+        to_general(t, i, &s);
+        break;
+    case 'U': /* shifts by an immediate: the operation is in the reg field */
+        operate(t, i, &s, i->modrm >> 3 & 7, op_reg(i->rm));
+        break;
     default:
-        return from_vector(t, i, &s);
+        from_vector(t, i, &s);
+        break;
     }
+    return true;
 }

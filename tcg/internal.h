@@ -14,6 +14,7 @@ struct Jit {
     FeatureSet host;      /* what the host's processor can run */
     /* common routines, addresses in rw (branches are relative, both mappings have the same layout) */
     const uint8_t *enter, *exit, *exit_jump, *call_insn, *call_insn_flags, *load_flags;
+    const uint8_t *spill_vectors, *load_xmm, *load_ymm; /* flags and general registers stay but for the flags of spill */
     JitJump jumps[JIT_JUMPS];
 };
 
@@ -77,7 +78,6 @@ typedef struct Stub {
     FlagPlace place;
     FlagDesc desc;
     bool wants_flags;  /* the host's flags are expected at `back` */
-    bool fp;           /* the guest's MXCSR is loaded, here and at `back` */
 } Stub;
 
 typedef struct Exit {
@@ -99,7 +99,8 @@ typedef struct Tr {
     unsigned num_stubs;
     Exit exits[4];
     unsigned num_exits;
-    bool fp;                  /* the guest's MXCSR is in the host's */
+    int last_vector;          /* number of the last instruction that runs on the host's vector registers, or -1 */
+    uint8_t *vectors_from, *vectors_back; /* the entry's jump to fetch them, and where it goes on */
     bool ended;               /* the block's way out has been emitted */
 } Tr;
 
@@ -129,10 +130,20 @@ bool tr_address(Tr *t, const Insn *i);
 HostOp tr_memory(Tr *t, unsigned size, bool write, bool wants_flags);
 Stub *tr_stub(Tr *t);
 
-/* ---- emit_sse.c: whose MXCSR is in force ---- */
-void tr_fp_enter(Tr *t);
-void tr_fp_leave(Tr *t);
-void tr_fp_emit_leave(Tr *t);
+/*
+ * ---- vectors.c: where XMM0-15 or YMM0-15 and MXCSR are ----
+ * X86Cpu.vec_live tells.  A block that uses them looks once, at its entry, and fetches them if need be; they then stay in
+ * the host's registers of the same numbers, over other blocks too, until C is called or translated code is left.
+ */
+enum { VEC_HOME, VEC_XMM, VEC_YMM };
+void vectors_emit_runtime(Jit *jit, Asm *a);
+/* Bring them home if they are not; changes flags. */
+void vectors_emit_spill(const Jit *jit, Asm *a);
+/* At a block's entry, where the host's flags are free; the stub is put behind the block. */
+void tr_vectors_enter(Tr *t);
+void tr_vectors_emit_stub(Tr *t);
+/* After instruction n was done by C, which has brought them home: back, if an instruction behind it uses them. */
+void tr_vectors_again(Tr *t, unsigned n);
 
 /* ---- translate.c ---- */
 /* Instruction n by its interpreter handler. */
@@ -143,3 +154,5 @@ void tr_exit_if(Tr *t, unsigned cc, gva_t taken, gva_t other);
 
 /* ---- emit_int.c: true when it translated instruction i ---- */
 bool emit_insn(Tr *t, const Insn *i);
+/* ---- emit_sse.c: would emit_insn() run it on the host's vector registers? ---- */
+bool emit_uses_vectors(const Tr *t, const Insn *i);

@@ -59,7 +59,7 @@ bool tr_address(Tr *t, const Insn *i)
 Stub *tr_stub(Tr *t)
 {
     Stub *s = &t->stubs[t->num_stubs++];
-    *s = (Stub){.n = t->n, .place = t->place, .desc = t->desc, .fp = t->fp};
+    *s = (Stub){.n = t->n, .place = t->place, .desc = t->desc};
     return s;
 }
 

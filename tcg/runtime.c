@@ -61,15 +61,17 @@ static uint64_t interpret_flags(X86Cpu *cpu, const Insn *i, gva_t rip)
     return stop | (uint64_t)(flags_compute(cpu) | 0x202) << 32;
 }
 
-static uint64_t host_flags(X86Cpu *cpu)
+/* The guest's vector registers stay in the host's meanwhile. */
+static GENERAL_REGS_ONLY uint64_t host_flags(X86Cpu *cpu)
 {
     return flags_compute(cpu) | 0x202;
 }
 
 /* In: H_ADDR the Insn, H_T1 its address.  A call pushed 8 bytes: realign for C. */
-static const uint8_t *emit_call_insn(Asm *a, const uint8_t *exit, bool flags)
+static const uint8_t *emit_call_insn(const Jit *jit, Asm *a, const uint8_t *exit, bool flags)
 {
     const uint8_t *here = a->p;
+    vectors_emit_spill(jit, a);
     store_guest(a);
     asm_op(a, ENC_W, ENC_1, 0x83, 5, op_reg(H_RSP)); /* sub rsp, 8 */
     asm_byte(a, 8);
@@ -121,6 +123,7 @@ static const uint8_t *emit_load_flags(Asm *a)
 void runtime_emit(Jit *jit)
 {
     Asm a = {.p = jit->rw, .end = jit->rw + 4096};
+    vectors_emit_runtime(jit, &a);
     /* uint8_t *enter(X86Cpu *cpu, code): the C caller's frame, then the guest's registers */
     jit->enter = a.p;
     for (unsigned i = 0; i < G_N_ELEMENTS(callee_saved); i++) {
@@ -135,11 +138,13 @@ void runtime_emit(Jit *jit)
     /* exit: H_ADDR -> rip, returns NULL; exit_jump: the same, returns the jump in H_T1 */
     uint8_t *common = NULL;
     jit->exit_jump = a.p;
+    vectors_emit_spill(jit, &a);
     asm_store64(&a, CPU_MEM(rip), H_ADDR);
     store_guest(&a);
     asm_mov_rr(&a, H_RAX, H_T1);
     common = asm_jmp(&a);
     jit->exit = a.p;
+    vectors_emit_spill(jit, &a);
     asm_store64(&a, CPU_MEM(rip), H_ADDR);
     const uint8_t *exit_rip_set = a.p;
     store_guest(&a);
@@ -151,8 +156,8 @@ void runtime_emit(Jit *jit)
         pop(&a, callee_saved[i]);
     }
     asm_byte(&a, 0xc3);
-    jit->call_insn = emit_call_insn(&a, exit_rip_set, false);
-    jit->call_insn_flags = emit_call_insn(&a, exit_rip_set, true);
+    jit->call_insn = emit_call_insn(jit, &a, exit_rip_set, false);
+    jit->call_insn_flags = emit_call_insn(jit, &a, exit_rip_set, true);
     jit->load_flags = emit_load_flags(&a);
     jit->next = jit->rw + 4096;
     jit->start = 4096;

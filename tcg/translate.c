@@ -28,7 +28,6 @@ static bool changes_mxcsr(const Insn *i)
 
 void tr_call_insn(Tr *t)
 {
-    tr_fp_leave(t);
     tr_flags_to_cpu(t);
     call_insn(t, t->n, false);
     t->place = FLAGS_IN_CPU;
@@ -36,6 +35,8 @@ void tr_call_insn(Tr *t)
     if (!insn_undefined(&t->src->insns[t->n]) && changes_mxcsr(&t->src->insns[t->n])) {
         leave(t, t->rip[t->n + 1]);
         t->ended = true;
+    } else {
+        tr_vectors_again(t, t->n);
     }
 }
 
@@ -46,7 +47,6 @@ void tr_exit_indirect(Tr *t)
 {
     Asm *a = &t->a;
     uint8_t *miss[3];
-    tr_fp_leave(t);
     asm_mov_rr(a, H_T1, H_ADDR);
     asm_op(a, ENC_W, ENC_1, 0xc1, 5, op_reg(H_T1)); /* shr T1, 12 */
     asm_byte(a, 12);
@@ -92,7 +92,6 @@ static void add_exit(Tr *t, uint8_t *from, gva_t rip)
 
 void tr_exit_to(Tr *t, gva_t rip)
 {
-    tr_fp_leave(t);
     if (same_page(t, rip)) {
         align_jump(t, 1);
         add_exit(t, asm_jmp(&t->a), rip);
@@ -105,7 +104,6 @@ void tr_exit_to(Tr *t, gva_t rip)
 
 void tr_exit_if(Tr *t, unsigned cc, gva_t taken, gva_t other)
 {
-    tr_fp_leave(t);
     align_jump(t, 2);
     add_exit(t, asm_jcc(&t->a, cc), taken);
     tr_exit_to(t, other);
@@ -143,14 +141,9 @@ static void emit_stub(Tr *t, const Stub *s)
     if (s->place == FLAGS_IN_DESC) {
         tr_flags_store(t, &s->desc, s->place);
     }
-    if (s->fp) {
-        tr_fp_emit_leave(t);
-    }
     call_insn(t, s->n, s->wants_flags);
-    if (s->fp) {
-        asm_op(&t->a, 0, ENC_0F, 0xae, 2, CPU_MEM(mxcsr));
-    }
     if (s->back) {
+        tr_vectors_again(t, s->n);
         asm_jmp_to(&t->a, s->back);
     } else {
         leave(t, t->rip[s->n + 1]); /* a transfer that the interpreter let fall through: not reached in practice */
@@ -188,7 +181,6 @@ static void translate_insns(Tr *t)
         return;
     }
     tr_flags_to_cpu(t);
-    tr_fp_leave(t);
     const Insn *last = &src->insns[src->num - 1];
     if (insn_undefined(last) || (insn_row(last)->attr & A_SYS)) {
         leave(t, t->rip[src->num]); /* HLT, STI, MOV SS ...: the run loop has something to look at */
@@ -210,7 +202,9 @@ const uint8_t *jit_translate(Jit *jit, const JitSource *src)
     uint8_t *code = t.a.p;
     uint8_t *out[2];
     emit_entry(&t, out);
+    tr_vectors_enter(&t);
     translate_insns(&t);
+    tr_vectors_emit_stub(&t);
     for (unsigned i = 0; i < t.num_stubs; i++) {
         emit_stub(&t, &t.stubs[i]);
     }

@@ -17,6 +17,9 @@ typedef uint64_t gva_t; /* guest linear address */
 /* Mask of the bits lo..hi, both included. */
 #define MASK64(hi, lo) ((~0ull >> (63 - (hi))) & (~0ull << (lo)))
 
+/* For functions that run while a guest's vector registers are in the host's. */
+#define GENERAL_REGS_ONLY __attribute__((target("general-regs-only")))
+
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 

@@ -295,6 +295,7 @@ struct X86Cpu {
     void *engine;       /* the accelerator's own part */
     uint64_t jit_target; /* scratch of translated code */
     uint32_t jit_host_mxcsr; /* what handlers written in C run with */
+    uint8_t vec_live;   /* VEC_*: what of v[0..15] and mxcsr is in the host's registers, while translated code runs */
     void (*kick)(X86Cpu *cpu); /* set by the accelerator; any thread: look at `events` soon */
 
     jmp_buf unwind;     /* where cpu_raise() goes */

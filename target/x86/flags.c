@@ -6,12 +6,12 @@
  */
 #include "target/x86/flags.h"
 
-static inline uint32_t sign_zero_parity(uint64_t dst, unsigned top)
+static inline GENERAL_REGS_ONLY uint32_t sign_zero_parity(uint64_t dst, unsigned top)
 {
     return ((dst >> top) & 1 ? FL_SF : 0) | (dst == 0 ? FL_ZF : 0) | (__builtin_parity((uint8_t)dst) ? 0 : FL_PF);
 }
 
-uint32_t flags_compute(const X86Cpu *cpu)
+GENERAL_REGS_ONLY uint32_t flags_compute(const X86Cpu *cpu)
 {
     unsigned bits = 8u << (cpu->cc_op & 3), top = bits - 1;
     uint64_t dst = cpu->cc_dst, src = cpu->cc_src, mask = ~0ull >> (64 - bits), a;

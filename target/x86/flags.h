@@ -9,7 +9,7 @@
     (FL_OSZAPC | FL_TF | FL_IF | FL_DF | FL_IOPL | FL_NT | FL_RF | FL_VM | FL_AC | FL_VIF | FL_VIP | FL_ID)
 
 /* OSZAPC computed from cc_op, cc_dst, cc_src (flags.c). */
-uint32_t flags_compute(const X86Cpu *cpu);
+GENERAL_REGS_ONLY uint32_t flags_compute(const X86Cpu *cpu);
 /* One of the 16 conditions of Jcc/SETcc/CMOVcc, by the low four bits of the opcode. */
 bool flags_condition(const X86Cpu *cpu, unsigned cc);
 bool flags_cf(const X86Cpu *cpu);

@@ -67,6 +67,27 @@ void asm_op(Asm *a, unsigned flags, unsigned map, uint8_t opcode, unsigned reg, 
     put_modrm(a, reg, rm);
 }
 
+void asm_vex(Asm *a, unsigned flags, unsigned map, uint8_t opcode, unsigned reg, unsigned vvvv, HostOp rm)
+{
+    unsigned pp = flags & ENC_66 ? 1 : flags & ENC_F3 ? 2 : flags & ENC_F2 ? 3 : 0;
+    unsigned last = (~vvvv & 15) << 3 | (flags & ENC_L ? 4u : 0u) | pp;
+    bool w = flags & ENC_W;
+    bool r = reg & 8;
+    bool x = rm.mem && rm.index != H_NONE && (rm.index & 8);
+    bool b = (rm.mem ? rm.base : rm.reg) & 8;
+
+    if (map == ENC_0F && !w && !x && !b) {
+        asm_byte(a, 0xc5);
+        asm_byte(a, (uint8_t)((r ? 0 : 0x80) | last));
+    } else {
+        asm_byte(a, 0xc4);
+        asm_byte(a, (uint8_t)((r ? 0 : 0x80) | (x ? 0 : 0x40) | (b ? 0 : 0x20) | map));
+        asm_byte(a, (uint8_t)((w ? 0x80 : 0) | last));
+    }
+    asm_byte(a, opcode);
+    put_modrm(a, reg, rm);
+}
+
 void asm_mov_imm(Asm *a, unsigned dst, uint64_t v)
 {
     if (v == (uint32_t)v) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Writing x86-64 machine code: one encoder for every legacy-encoded instruction, and names for the few that the
- * translator uses itself.
+ * Writing x86-64 machine code: one encoder for every legacy-encoded instruction, one for VEX, and names for the few that
+ * the translator uses itself.
  * Spec: Intel SDM vol 2 chapter 2 (instruction format).
  */
 #pragma once
@@ -56,9 +56,13 @@ enum {
     ENC_BYTE_REG = 1 << 4, /* reg is a byte register: SIL DIL BPL SPL need a REX prefix */
     ENC_BYTE_RM = 1 << 5,
     ENC_LOCK = 1 << 6,
+    ENC_L = 1 << 7, /* VEX.L: 256 bits */
 };
 /* prefixes, REX, opcode in its map, ModRM, SIB, displacement.  Immediates follow by asm_le(). */
 void asm_op(Asm *a, unsigned flags, unsigned map, uint8_t opcode, unsigned reg, HostOp rm);
+
+/* The same with a VEX prefix, in its shorter form where there is one.  vvvv: register, 0 when the instruction has none. */
+void asm_vex(Asm *a, unsigned flags, unsigned map, uint8_t opcode, unsigned reg, unsigned vvvv, HostOp rm);
 
 static inline void asm_mov_rr(Asm *a, unsigned dst, unsigned src)
 {

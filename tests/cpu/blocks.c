@@ -31,16 +31,17 @@ typedef struct Seq {
 static unsigned *choices;
 static unsigned num_choices;
 
-/* Rows worth mixing: integer instructions of 64-bit code that neither trap by nature nor depend on time. */
+/* Rows worth mixing: integer and vector instructions of 64-bit code that neither trap by nature nor depend on time. */
 static void choose_rows(const char *name, const FeatureSet *features)
 {
     choices = g_new0(unsigned, insn_num_rows);
     for (unsigned r = 0; r < insn_num_rows; r++) {
         const InsnRow *row = &insn_rows[r];
-        if (row_runs_in_user_mode(row) && row->map < MAP_VEX_0F && (row->modes & MODE_64) && !(row->attr & A_NODIFF) &&
+        if (row_runs_in_user_mode(row) && (row->modes & MODE_64) && !(row->attr & A_NODIFF) &&
             !(row->attr & (A_X87 | A_MMX | A_REP)) && feature_in(features, row->feature) &&
             (!name || strcmp(name, row->name) == 0) && strncmp(row->name, "popf", 4) != 0 &&
-            strncmp(row->name, "fx", 2) != 0 && strncmp(row->name, "x", 1) * strncmp(row->name, "xs", 2) != 0) {
+            strncmp(row->name, "fx", 2) != 0 && strncmp(row->name, "xsave", 5) != 0 &&
+            strncmp(row->name, "xrstor", 6) != 0) {
             choices[num_choices++] = r;
         }
     }
@@ -109,7 +110,7 @@ static void make_block(Seq *s, Rng *rng, const FeatureSet *features, unsigned mo
             continue;
         }
         const InsnRow *row = &insn_rows[s->rows[s->num - 1]];
-        if ((row->attr & A_END) || strcmp(row->name, "ldmxcsr") == 0) { /* the translator ends blocks there too */
+        if ((row->attr & A_END) || strstr(row->name, "ldmxcsr")) { /* the translator ends blocks there too */
             return;
         }
     }
@@ -140,6 +141,13 @@ static void interpret(Engine *e, const Seq *s, Outcome *out)
     engine_outcome(e, done, out);
 }
 
+static unsigned host_mxcsr(void)
+{
+    unsigned v;
+    __asm__ volatile("stmxcsr %0" : "=m"(v));
+    return v & ~0x3fu; /* but for what C code computed */
+}
+
 static bool run(X86Cpu *cpu, Jit *jit, const uint8_t *code)
 {
     if (_setjmp(cpu->unwind) != 0) {
@@ -164,6 +172,10 @@ static void translate(Engine *e, Jit *jit, const Seq *s, const FeatureSet *featu
     JitSource source = {.insns = insns, .num = s->num, .rip = s->first.ip, .mode = jit_mode(cpu), .page_gen = &gen};
     jit_flush(jit);
     bool done = run(cpu, jit, jit_translate(jit, &source));
+    if (cpu->vec_live || host_mxcsr() != 0x1f80) {
+        printf("left with the guest's vector state: %u, MXCSR %#x\n", cpu->vec_live, host_mxcsr());
+        exit(1);
+    }
     engine_outcome(e, done, out);
 }
 
@@ -186,12 +198,17 @@ static bool same(const Seq *s, const Outcome *a, const Outcome *b, GString *why)
         g_string_append_printf(why, "  flags %03x / %03x\n", a->flags & 0xfff, b->flags & 0xfff);
         same = false;
     }
-    if (a->fx.mxcsr != b->fx.mxcsr || memcmp(a->fx.xmm, b->fx.xmm, sizeof(a->fx.xmm)) != 0) {
+    if (a->fx.mxcsr != b->fx.mxcsr || memcmp(a->fx.xmm, b->fx.xmm, sizeof(a->fx.xmm)) != 0 ||
+        memcmp(a->fx.ymm, b->fx.ymm, sizeof(a->fx.ymm)) != 0) {
         g_string_append_printf(why, "  mxcsr %x/%x", a->fx.mxcsr, b->fx.mxcsr);
         for (unsigned i = 0; i < 16; i++) {
             if (memcmp(a->fx.xmm[i], b->fx.xmm[i], 16) != 0) {
                 g_string_append_printf(why, "  xmm%u %016" PRIx64 "%016" PRIx64 " / %016" PRIx64 "%016" PRIx64 "\n", i,
                                        a->fx.xmm[i][1], a->fx.xmm[i][0], b->fx.xmm[i][1], b->fx.xmm[i][0]);
+            }
+            if (memcmp(a->fx.ymm[i], b->fx.ymm[i], 16) != 0) {
+                g_string_append_printf(why, "  ymm%u %016" PRIx64 "%016" PRIx64 " / %016" PRIx64 "%016" PRIx64 "\n", i,
+                                       a->fx.ymm[i][1], a->fx.ymm[i][0], b->fx.ymm[i][1], b->fx.ymm[i][0]);
             }
         }
         same = false;
