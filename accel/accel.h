@@ -18,6 +18,7 @@ enum {
 typedef struct AccelOps {
     const char *name; /* as in -accel NAME */
     const char *desc;
+    const char *help; /* its options, lines for -accel NAME,help; NULL: it has none */
     unsigned caps;
     /* Can it work on this host?  False with the reason (and, where there is one, the fix). */
     bool (*probe)(GError **error);

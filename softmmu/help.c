@@ -163,6 +163,28 @@ static bool device_help(const char *text, bool *asked, GString *out, GError **er
     return true;
 }
 
+/* "NAME,help": false with an error when there is no such engine. */
+static bool accel_help(const char *text, bool *asked, GString *out, GError **error)
+{
+    size_t len = strcspn(text, ",");
+    if (!text[len] || !is_help(text + len + 1)) {
+        return true;
+    }
+    g_autofree char *name = g_strndup(text, len);
+    const AccelOps *ops = accel_find(name);
+    *asked = true;
+    if (!ops) {
+        opts_fail_at("-accel", text, 0, len, error, "'%s' is not an accelerator; -accel help lists them", name);
+        return false;
+    }
+    if (ops->help) {
+        g_string_append(out, ops->help);
+    } else {
+        g_string_append_printf(out, "There are no options for %s.\n", name);
+    }
+    return true;
+}
+
 /* ---- what was asked ---- */
 
 static bool any_help(const Options *o, OptionId id)
@@ -198,6 +220,12 @@ static bool collect(const Options *o, GString *out, GError **error)
     } else if (any_help(o, OPT_DISPLAY) || any_help(o, OPT_VGA)) {
         g_string_append(out, "none\n");
     } else {
+        while (!asked && (use = options_next(o, OPT_ACCEL, &pos))) {
+            if (!accel_help(use->arg, &asked, out, error)) {
+                return false;
+            }
+        }
+        pos = 0;
         while (!asked && (use = options_next(o, OPT_DEVICE, &pos))) {
             if (!device_help(use->arg, &asked, out, error)) {
                 return false;

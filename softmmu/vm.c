@@ -207,7 +207,9 @@ static bool create_accel(Vm *vm, GError **error)
     }
     vm->machine->accel = ops->create(vm->machine, opts, error);
     if (!vm->machine->accel) {
-        g_prefix_error(error, "-accel %s: ", ops->name);
+        if (error && !g_error_matches(*error, OPTS_ERROR, OPTS_USAGE)) { /* those name their option */
+            g_prefix_error(error, "-accel %s: ", ops->name);
+        }
         return false;
     }
     return true;

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "accel/tcg/options.h"
 #include "softmmu/core/machine.h"
 #include "target/x86/debug.h"
 #include "target/x86/flags.h"
@@ -14,7 +15,8 @@
 typedef struct InterpAccel {
     Accel accel;
     GPtrArray *vcpus; /* InterpVcpu * */
-    size_t jit_code;  /* bytes of translated code a vCPU keeps; 0: interpret */
+    bool translate;
+    TcgOptions tcg;   /* if translate */
 } InterpAccel;
 
 /* ---- executing ---- */
@@ -381,7 +383,7 @@ static bool interp_probe(GError **error)
     return true;
 }
 
-Accel *interp_new(const AccelOps *ops, struct Machine *m, size_t jit_code, GError **error)
+Accel *interp_new(const AccelOps *ops, struct Machine *m, const TcgOptions *options, GError **error)
 {
     if (!insn_table_init(error)) {
         return NULL;
@@ -389,7 +391,10 @@ Accel *interp_new(const AccelOps *ops, struct Machine *m, size_t jit_code, GErro
     InterpAccel *a = g_new0(InterpAccel, 1);
     a->accel = (Accel){.ops = ops, .machine = m};
     a->vcpus = g_ptr_array_new();
-    a->jit_code = jit_code;
+    a->translate = options != NULL;
+    if (options) {
+        a->tcg = *options;
+    }
     space_add_listener(m->memory, map_changed, a);
     return &a->accel;
 }
@@ -401,14 +406,18 @@ static Accel *interp_create(struct Machine *m, const char *opts, GError **error)
                     opts);
         return NULL;
     }
-    return interp_new(&interp_accel_ops, m, 0, error);
+    return interp_new(&interp_accel_ops, m, NULL, error);
 }
 
 bool interp_vcpu_create(Accel *accel, struct X86Cpu *cpu, GError **error)
 {
     InterpAccel *a = container_of(accel, InterpAccel, accel);
+    size_t share = a->translate ? tcg_options_share(&a->tcg, accel->machine->num_cpus, error) : 0;
+    if (a->translate && !share) {
+        return false;
+    }
     BlockCache *cache = block_cache_new();
-    if (a->jit_code && !(cache->jit = jit_new(cpu, a->jit_code, error))) {
+    if (a->translate && !(cache->jit = jit_new(cpu, share, error))) {
         block_cache_free(cache);
         return false;
     }

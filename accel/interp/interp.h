@@ -14,6 +14,7 @@
 extern const AccelOps interp_accel_ops;
 
 struct Jit;
+struct TcgOptions;
 
 #define BLOCK_MAX_INSNS 32
 #define BLOCK_BUCKETS (1u << 14)
@@ -113,8 +114,8 @@ static inline void block_link(const X86Cpu *cpu, Block *from, Block *to)
 BlockCache *block_cache_new(void);
 void block_cache_free(BlockCache *cache);
 
-/* The engine's functions, for AccelOps of engines that share the run loop.  jit_code: bytes of translated code, 0: none. */
-Accel *interp_new(const AccelOps *ops, struct Machine *m, size_t jit_code, GError **error);
+/* The engine's functions, for AccelOps of engines that share the run loop.  options: of the translator, NULL: interpret. */
+Accel *interp_new(const AccelOps *ops, struct Machine *m, const struct TcgOptions *options, GError **error);
 void interp_destroy(Accel *accel);
 bool interp_vcpu_create(Accel *accel, struct X86Cpu *cpu, GError **error);
 void interp_pause(Accel *accel);

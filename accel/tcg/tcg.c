@@ -3,8 +3,7 @@
 #include "accel/tcg/tcg.h"
 
 #include "accel/interp/interp.h"
-
-#define TCG_CODE_SIZE (64 * MIB)
+#include "accel/tcg/options.h"
 
 static bool tcg_probe(GError **error)
 {
@@ -18,17 +17,17 @@ static bool tcg_probe(GError **error)
 
 static Accel *tcg_create(struct Machine *m, const char *opts, GError **error)
 {
-    if (opts && *opts) {
-        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "accelerator tcg takes no options yet, got '%s'",
-                    opts);
+    TcgOptions options;
+    if (!tcg_options_parse(&options, opts, error)) {
         return NULL;
     }
-    return interp_new(&tcg_accel_ops, m, TCG_CODE_SIZE, error);
+    return interp_new(&tcg_accel_ops, m, &options, error);
 }
 
 const AccelOps tcg_accel_ops = {
     .name = "tcg",
     .desc = "translator to host code",
+    .help = tcg_options_help,
     .caps = ACCEL_CAP_SOFT_CPU,
     .probe = tcg_probe,
     .create = tcg_create,

@@ -150,6 +150,16 @@ def test_accelerators(c):
     good = c.kernel("good", HALT)
     check(c, ["-kernel", good, "-accel", "xen"], 7, "no accelerator works: xen: not supported yet; use -accel")
     check(c, ["-kernel", good, "-accel", "intrep"], 7, "invalid accelerator, did you mean 'interp'")
+    return 2 + check_all(c, [
+        (["-kernel", "GOOD", "-accel", "interp,x=1"], 1, "-accel interp: .*takes no options, got 'x=1'"),
+        (["-kernel", "GOOD", "-accel", "tcg,tbsize=64"], 1, "-accel tcg: unknown key 'tbsize', did you mean 'tb-size'"),
+        (["-kernel", "GOOD", "-accel", "tcg,tb-size=3"], 1, "-accel tcg: tb-size takes 4 to 2047, not 3"),
+        (["-kernel", "GOOD", "-accel", "tcg,tb-size=lots"], 1, "-accel tcg: tb-size takes a number, not 'lots'"),
+        (["-kernel", "GOOD", "-accel", "tcg,thread=many"], 1, "-accel tcg: thread takes single or multi, not 'many'"),
+        (["-kernel", "GOOD", "-accel", "tcg,thread=single", "-smp", "2"], 1, "thread=single runs one processor"),
+        (["-kernel", "GOOD", "-accel", "tcg,tb-size=4", "-smp", "64"], 1, "too small for 64 processors, use 8 or more"),
+        (["-accel", "tgc,help"], 1, "-accel: 'tgc' is not an accelerator"),
+    ])
 
 
 def test_files(c):

@@ -169,6 +169,8 @@ def test_texts_scripts_read(c):
         assert f'"{name}"' in devices, devices
     assert "iobase=<uint" in c.run(["-device", "isa-debug-exit,help"]).stdout.decode()
     assert "interp" in c.run(["-accel", "help"], strict=True).stdout.decode().split("\n")
+    assert "tb-size=<MiB>" in c.run(["-accel", "tcg,help"]).stdout.decode()
+    assert "no options for interp" in c.run(["-accel", "interp,help"]).stdout.decode()
     assert re.search(r"^pc +", c.run(["-machine", "help"], strict=True).stdout.decode(), re.M)
     assert "qemu64" in c.run(["-cpu", "help"]).stdout.decode()
     assert "guest_errors" in c.run(["-d", "help"]).stdout.decode()
