@@ -53,6 +53,11 @@ void flags_liveness(const Insn *insns, unsigned num, uint8_t *live);
 
 void runtime_emit(Jit *jit);
 
+/* ---- runtime_flags.c ---- */
+
+/* Emit the routine that brings cc_* into the host's flags; `slow` is one that can do it for every CcOp. */
+const uint8_t *runtime_emit_load_flags(Asm *a, const uint8_t *slow);
+
 /* ---- one block being translated ---- */
 
 /* How OSZAPC could be had again, from registers that still hold what made them. */

@@ -102,6 +102,7 @@ static const uint8_t *emit_call_insn(const Jit *jit, Asm *a, const uint8_t *exit
     return here;
 }
 
+/* For every CcOp. */
 static const uint8_t *emit_load_flags(Asm *a)
 {
     const uint8_t *here = a->p;
@@ -122,7 +123,8 @@ static const uint8_t *emit_load_flags(Asm *a)
 
 void runtime_emit(Jit *jit)
 {
-    Asm a = {.p = jit->rw, .end = jit->rw + 4096};
+    enum { RUNTIME_SIZE = 8192 };
+    Asm a = {.p = jit->rw, .end = jit->rw + RUNTIME_SIZE};
     vectors_emit_runtime(jit, &a);
     /* uint8_t *enter(X86Cpu *cpu, code): the C caller's frame, then the guest's registers */
     jit->enter = a.p;
@@ -158,7 +160,8 @@ void runtime_emit(Jit *jit)
     asm_byte(&a, 0xc3);
     jit->call_insn = emit_call_insn(jit, &a, exit_rip_set, false);
     jit->call_insn_flags = emit_call_insn(jit, &a, exit_rip_set, true);
-    jit->load_flags = emit_load_flags(&a);
-    jit->next = jit->rw + 4096;
-    jit->start = 4096;
+    jit->load_flags = runtime_emit_load_flags(&a, emit_load_flags(&a));
+    g_assert(!a.full);
+    jit->next = jit->rw + RUNTIME_SIZE;
+    jit->start = RUNTIME_SIZE;
 }

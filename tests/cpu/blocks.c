@@ -13,7 +13,7 @@
 #include "target/x86/flags.h"
 #include "target/x86/mem.h"
 #include "tcg/jit.h"
-#include "tests/cpu/silicon.h"
+#include "tests/cpu/values.h"
 
 enum { MAX_BLOCK = 8 };
 
@@ -26,6 +26,9 @@ typedef struct Seq {
     uint8_t bytes[MAX_BLOCK * 15];
     unsigned len;
     uint32_t undef, ever_undef; /* flags nobody defines after the block; after some instruction of it */
+    bool lazy;             /* the flags before it are those of an operation, see random_lazy() */
+    uint8_t cc_op;
+    uint64_t cc_dst, cc_src;
 } Seq;
 
 static unsigned *choices;
@@ -101,10 +104,29 @@ static bool add_insn(Seq *s, Rng *rng, const FeatureSet *features)
     return true;
 }
 
+/* Flags as an operation of any kind and size leaves them; a shift by hand is as good as one that was executed. */
+static void random_lazy(Seq *s, Rng *rng)
+{
+    static const uint8_t ops[] = {CC_FLAGS, CC_ADD, CC_ADC, CC_SUB, CC_SBB, CC_LOGIC, CC_INC, CC_DEC, CC_SHL, CC_SHR,
+                                  CC_SAR, CC_MUL, CC_HOST};
+    unsigned op = ops[rng_next(rng) % G_N_ELEMENTS(ops)], log2 = op == CC_FLAGS ? 0 : (unsigned)rng_next(rng) & 3;
+    uint64_t mask = ~0ull >> (64 - (8u << log2));
+    s->lazy = true;
+    s->cc_op = (uint8_t)(op + log2);
+    s->cc_dst = op == CC_MUL ? rng_next(rng) & FL_OSZAPC : edge_value(rng) & mask;
+    s->cc_src = op == CC_FLAGS                    ? rng_next(rng) & FL_OSZAPC
+                : op == CC_INC || op == CC_DEC    ? rng_next(rng) & 1
+                : op == CC_HOST                   ? (rng_next(rng) & 0xd500) | 0x200 | (rng_next(rng) & 1)
+                                                  : edge_value(rng) & mask;
+}
+
 static void make_block(Seq *s, Rng *rng, const FeatureSet *features, unsigned most)
 {
     memset(s, 0, sizeof(*s));
     unsigned want = 1 + (unsigned)(rng_next(rng) % most);
+    if (rng_next(rng) & 1) {
+        random_lazy(s, rng);
+    }
     for (unsigned tries = 0; s->num < want && tries < 200; tries++) {
         if (!add_insn(s, rng, features)) {
             continue;
@@ -123,6 +145,12 @@ static void load(Engine *e, const Seq *s)
         memcpy(engine_memory(e, s->mem[m].addr), s->mem[m].bytes, s->mem[m].len);
     }
     memcpy(engine_memory(e, s->first.ip), s->bytes, s->len);
+    if (s->lazy) {
+        X86Cpu *cpu = engine_cpu(e);
+        cpu->cc_op = s->cc_op;
+        cpu->cc_dst = s->cc_dst;
+        cpu->cc_src = s->cc_src;
+    }
 }
 
 static void interpret(Engine *e, const Seq *s, Outcome *out)
