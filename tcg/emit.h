@@ -59,5 +59,5 @@ bool emit_call(Tr *t, const Insn *i);
 bool emit_group5(Tr *t, const Insn *i);
 /* ---- emit_int.c ---- */
 bool emit_incdec(Tr *t, const Insn *i);
-/* ---- emit_sse.c: XMM registers ---- */
-bool emit_sse(Tr *t, const Insn *i);
+/* ---- emit_vector.c: SSE and AVX ---- */
+bool emit_vector(Tr *t, const Insn *i);

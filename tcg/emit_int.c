@@ -655,7 +655,7 @@ bool emit_insn(Tr *t, const Insn *i)
 {
     const InsnRow *row = insn_row(i);
     if (!insn_undefined(i) && (row->attr & A_SSE)) {
-        return emit_sse(t, i);
+        return emit_vector(t, i);
     }
     if (insn_undefined(i) || (row->attr & (A_SYS | A_IO | A_X87 | A_SSE | A_MMX))) {
         return false;

@@ -159,5 +159,5 @@ void tr_exit_if(Tr *t, unsigned cc, gva_t taken, gva_t other);
 
 /* ---- emit_int.c: true when it translated instruction i ---- */
 bool emit_insn(Tr *t, const Insn *i);
-/* ---- emit_sse.c: would emit_insn() run it on the host's vector registers? ---- */
+/* ---- emit_vector.c: would emit_insn() run it on the host's vector registers? ---- */
 bool emit_uses_vectors(const Tr *t, const Insn *i);

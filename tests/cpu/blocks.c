@@ -31,8 +31,15 @@ typedef struct Seq {
     uint64_t cc_dst, cc_src;
 } Seq;
 
-static unsigned *choices;
-static unsigned num_choices;
+static unsigned *choices; /* vector rows first */
+static unsigned num_choices, num_vector_rows;
+
+static int by_class(const void *a, const void *b)
+{
+    const unsigned *x = a, *y = b;
+    int vx = !(insn_rows[*x].attr & A_SSE), vy = !(insn_rows[*y].attr & A_SSE);
+    return vx != vy ? vx - vy : (int)*x - (int)*y;
+}
 
 /* Rows worth mixing: integer and vector instructions of 64-bit code that neither trap by nature nor depend on time. */
 static void choose_rows(const char *name, const FeatureSet *features)
@@ -46,8 +53,18 @@ static void choose_rows(const char *name, const FeatureSet *features)
             strncmp(row->name, "fx", 2) != 0 && strncmp(row->name, "xsave", 5) != 0 &&
             strncmp(row->name, "xrstor", 6) != 0) {
             choices[num_choices++] = r;
+            num_vector_rows += (row->attr & A_SSE) != 0;
         }
     }
+    qsort(choices, num_choices, sizeof(*choices), by_class);
+}
+
+/* There are many more vector rows than others: half of the instructions are of either kind. */
+static unsigned random_row(Rng *rng)
+{
+    unsigned others = num_choices - num_vector_rows;
+    bool vector = others == 0 || (num_vector_rows && (rng_next(rng) & 1));
+    return choices[vector ? rng_next(rng) % num_vector_rows : num_vector_rows + rng_next(rng) % others];
 }
 
 /* A memory operand later in a block must not depend on registers that the block has changed. */
@@ -78,7 +95,7 @@ static bool add_insn(Seq *s, Rng *rng, const FeatureSet *features)
 {
     Case c;
     Insn i;
-    unsigned row = choices[rng_next(rng) % num_choices];
+    unsigned row = random_row(rng);
     if (!case_generate(&c, row, rng) || c.code_size != 2 ||
         insn_decode(&i, c.bytes, c.len, 2, features) != DECODE_OK || insn_row(&i) != &insn_rows[row]) {
         return false;
@@ -86,6 +103,9 @@ static bool add_insn(Seq *s, Rng *rng, const FeatureSet *features)
     if (s->num == 0) {
         s->first = c;
         s->first.ip = CODE_BASE + 0x400;
+        if (!(insn_rows[row].attr & A_SSE)) { /* what comes later may */
+            random_fx(&s->first, rng, insn_rows[row].attr | A_SSE);
+        }
     } else if (!independent(&i)) {
         return false;
     }
@@ -176,30 +196,56 @@ static unsigned host_mxcsr(void)
     return v & ~0x3fu; /* but for what C code computed */
 }
 
-static bool run(X86Cpu *cpu, Jit *jit, const uint8_t *code)
+/* jump: what the block would like to have connected to what follows, or NULL. */
+static bool run(X86Cpu *cpu, Jit *jit, const uint8_t *code, uint8_t **jump)
 {
     if (_setjmp(cpu->unwind) != 0) {
         cpu->rip = cpu->insn_rip;
         return false;
     }
-    jit_run(jit, code);
+    *jump = jit_run(jit, code);
     return true;
 }
 
-static void translate(Engine *e, Jit *jit, const Seq *s, const FeatureSet *features, Outcome *out)
+/*
+ * As one block, or cut in two that are connected, so that what the first leaves in the host's registers is what the
+ * second finds there.
+ */
+static void translate(Engine *e, Jit *jit, const Seq *s, unsigned cut, const FeatureSet *features, Outcome *out)
 {
     static const uint32_t gen;
     static Insn insns[MAX_BLOCK];
+    static uint8_t data[DATA_SIZE], stack[STACK_SIZE];
     X86Cpu *cpu = engine_cpu(e);
+    gva_t cut_rip = s->first.ip;
     load(e, s);
+    memcpy(data, engine_memory(e, DATA_BASE), cut ? DATA_SIZE : 0);
+    memcpy(stack, engine_memory(e, STACK_BASE), cut ? STACK_SIZE : 0);
     unsigned at = 0;
     for (unsigned n = 0; n < s->num; n++) {
+        cut_rip = n == cut ? s->first.ip + at : cut_rip;
         insn_decode(&insns[n], s->bytes + at, s->len - at, 2, features);
         at += insns[n].len;
     }
-    JitSource source = {.insns = insns, .num = s->num, .rip = s->first.ip, .mode = jit_mode(cpu), .page_gen = &gen};
+    JitSource source = {.insns = insns, .num = cut ? cut : s->num, .rip = s->first.ip, .mode = jit_mode(cpu),
+                        .page_gen = &gen};
+    JitSource rest = {.insns = insns + cut, .num = s->num - cut, .rip = cut_rip, .mode = source.mode, .page_gen = &gen};
+    uint8_t *jump = NULL;
     jit_flush(jit);
-    bool done = run(cpu, jit, jit_translate(jit, &source));
+    const uint8_t *code = jit_translate(jit, &source);
+    bool done = run(cpu, jit, code, &jump);
+    if (cut && done && cpu->rip == cut_rip && jit_mode(cpu) == source.mode) {
+        const uint8_t *second = jit_translate(jit, &rest);
+        if (jump) {
+            jit_connect(jit, jump, second);
+            load(e, s);
+            memcpy(engine_memory(e, DATA_BASE), data, DATA_SIZE);
+            memcpy(engine_memory(e, STACK_BASE), stack, STACK_SIZE);
+        } else { /* the first leaves in any case: to the run loop */
+            code = second;
+        }
+        done = run(cpu, jit, code, &jump);
+    }
     if (cpu->vec_live || host_mxcsr() != 0x1f80) {
         printf("left with the guest's vector state: %u, MXCSR %#x\n", cpu->vec_live, host_mxcsr());
         exit(1);
@@ -310,7 +356,7 @@ int main(int argc, char **argv)
         rng_seed(&rng, own);
         make_block(&s, &rng, &features, most);
         interpret(a, &s, &want);
-        translate(b, jit, &s, &features, &got);
+        translate(b, jit, &s, s.num > 1 ? (unsigned)(rng_next(&rng) % s.num) : 0, &features, &got);
         g_autoptr(GString) why = g_string_new(NULL);
         if (!same(&s, &want, &got, why)) {
             report(&s, own, why->str);
