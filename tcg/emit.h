@@ -19,12 +19,6 @@ static inline bool is_mem(const Insn *i)
     return i->flags & INSN_MEM;
 }
 
-/* AH CH DH BH have no encoding beside REX registers. */
-static inline bool high_byte(const Insn *i, uint8_t reg8)
-{
-    return i->osize == 0 && (reg8 & 7) != 0;
-}
-
 static inline void put_imm(Tr *t, int64_t imm, unsigned log2)
 {
     asm_le(&t->a, (uint64_t)imm, log2 == 3 ? 4 : 1u << log2);
@@ -45,9 +39,90 @@ static inline bool imm_fits(int64_t imm)
     return imm == (int32_t)imm && imm != INT32_MIN;
 }
 
-/* ---- emit_flow.c: conditions, stack, transfers ---- */
+static inline int64_t signed_imm(const Insn *i)
+{
+    return i->osize == 0 ? (int8_t)i->imm : i->osize == 1 ? (int16_t)i->imm : (int32_t)i->imm;
+}
+
+/* ---- operands.c: E and G ---- */
+
+/* The E operand of an integer instruction, ready to be encoded. */
+typedef struct EOp {
+    HostOp op;
+    unsigned enc;   /* ENC_*: size, LOCK */
+    bool high;      /* op.reg is 0..3 and stands for AH CH DH BH */
+    uint8_t commit; /* guest register to be stored from op.reg afterwards, or H_NONE */
+} EOp;
+/* The G operand; a guest register that lives in memory has been loaded into a scratch register. */
+typedef struct GOp {
+    uint8_t reg, guest;
+    bool high;
+} GOp;
+/* What the instruction does with OSZAPC.  NEEDED: some are read, or stay while others change. */
+typedef enum FlagUse { FLAGS_KEPT, FLAGS_REPLACED, FLAGS_NEEDED } FlagUse;
+enum {
+    E_READ = 1, E_WRITE = 2,
+    E_LOCKED = 4, /* memory that is not aligned is the interpreter's */
+    E_IN_REG = 8, /* a register operand really in a register: the memory form means something else */
+};
+/*
+ * Make E usable for one host instruction: the TLB check, or a register (H_T2 when it lives in memory and the memory form
+ * does not do).  Then the host's flags are as `use` says.  An instruction that keeps them announces what it changes by
+ * tr_reg_changes() before.  H_T1, and with a memory operand H_T2, is free for G.
+ */
+bool tr_e(Tr *t, const Insn *i, unsigned log2, unsigned access, FlagUse use, EOp *e);
+bool tr_e_reg(Tr *t, unsigned guest, bool high, unsigned log2, unsigned access, FlagUse use, EOp *e);
+void tr_e_done(Tr *t, const EOp *e);
+/* read: G's old value matters. */
+GOp tr_g(Tr *t, const Insn *i, unsigned log2, bool read);
+GOp tr_g_reg(Tr *t, unsigned guest, bool high, bool read, unsigned scratch);
+void tr_g_done(Tr *t, const GOp *g);
+void tr_op_ext(Tr *t, const EOp *e, unsigned map, uint8_t opcode, unsigned ext);
+/* AH-BH cannot be encoded beside what needs a REX prefix: the register's bytes then change places for a moment. */
+void tr_op_pair(Tr *t, const EOp *e, unsigned map, uint8_t opcode, const GOp *g);
+
+/* ---- emit_alu.c ---- */
+bool emit_alu(Tr *t, const Insn *i);
+bool emit_alu_imm(Tr *t, const Insn *i);
+bool emit_test(Tr *t, const Insn *i);
+bool emit_test_imm(Tr *t, const Insn *i); /* A8 A9 */
+bool emit_incdec(Tr *t, const Insn *i);
+bool emit_group3(Tr *t, const Insn *i);   /* F6 F7 */
+/* ---- emit_muldiv.c ---- */
+bool emit_mul(Tr *t, const Insn *i, unsigned ext);
+bool emit_div(Tr *t, const Insn *i, bool is_signed);
+bool emit_imul2(Tr *t, const Insn *i);
+/* ---- emit_move.c ---- */
+bool emit_mov(Tr *t, const Insn *i);
+bool emit_mov_imm(Tr *t, const Insn *i);
+bool emit_mov_moffs(Tr *t, const Insn *i);
+bool emit_mov_sreg(Tr *t, const Insn *i);
+bool emit_extend(Tr *t, const Insn *i, unsigned map, unsigned src_log2);
+bool emit_lea(Tr *t, const Insn *i);
+bool emit_xchg(Tr *t, const Insn *i);
+bool emit_xchg_rax(Tr *t, const Insn *i);
+bool emit_convert(Tr *t, const Insn *i);
+bool emit_bswap(Tr *t, const Insn *i);
+bool emit_movbe(Tr *t, const Insn *i);
+bool emit_xlat(Tr *t, const Insn *i);
+/* ---- emit_cond.c: what looks at, or changes, single flags ---- */
 bool emit_setcc(Tr *t, const Insn *i);
 bool emit_cmov(Tr *t, const Insn *i);
+bool emit_flag(Tr *t, const Insn *i);
+bool emit_ah(Tr *t, const Insn *i);
+bool emit_pushf(Tr *t, const Insn *i);
+/* ---- emit_shift.c ---- */
+bool emit_shift(Tr *t, const Insn *i);
+bool emit_double_shift(Tr *t, const Insn *i);
+/* ---- emit_bit.c ---- */
+bool emit_bit(Tr *t, const Insn *i);
+bool emit_scan(Tr *t, const Insn *i);
+bool emit_crc32(Tr *t, const Insn *i);
+/* ---- emit_lock.c ---- */
+bool emit_xadd(Tr *t, const Insn *i);
+bool emit_cmpxchg(Tr *t, const Insn *i);
+bool emit_cmpxchg_wide(Tr *t, const Insn *i);
+/* ---- emit_flow.c: the stack, transfers of control ---- */
 bool emit_jcc(Tr *t, const Insn *i);
 bool emit_push(Tr *t, const Insn *i);
 bool emit_push_imm(Tr *t, const Insn *i);
@@ -57,7 +132,5 @@ bool emit_ret(Tr *t, const Insn *i);
 bool emit_jump(Tr *t, const Insn *i);
 bool emit_call(Tr *t, const Insn *i);
 bool emit_group5(Tr *t, const Insn *i);
-/* ---- emit_int.c ---- */
-bool emit_incdec(Tr *t, const Insn *i);
 /* ---- emit_vector.c: SSE and AVX ---- */
 bool emit_vector(Tr *t, const Insn *i);

@@ -1,38 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Conditions, the stack, and transfers of control. */
+/* The stack, and transfers of control. */
 #include "tcg/emit.h"
 
-/* ---- conditions ---- */
-
-bool emit_setcc(Tr *t, const Insn *i)
-{
-    if (is_mem(i) || (i->rm8 & 7) != 0) {
-        return false;
-    }
-    tr_flags_load(t);
-    tr_reg_changes(t, i->rm);
-    unsigned d = tr_use(t, i->rm, H_T2);
-    asm_op(&t->a, ENC_BYTE_RM, ENC_0F, i->opcode, 0, op_reg(d));
-    if (d == H_T2) {
-        tr_commit(t, i->rm, d);
-    }
-    return true;
-}
-
-bool emit_cmov(Tr *t, const Insn *i)
-{
-    if (is_mem(i)) {
-        return false;
-    }
-    tr_flags_load(t);
-    tr_reg_changes(t, i->reg);
-    unsigned s = tr_use(t, i->rm, H_T1), d = tr_use(t, i->reg, H_T2);
-    asm_op(&t->a, size_flags(i->osize), ENC_0F, i->opcode, d, op_reg(s));
-    if (d == H_T2) {
-        tr_commit(t, i->reg, d);
-    }
-    return true;
-}
+/* ---- transfers on a condition ---- */
 
 bool emit_jcc(Tr *t, const Insn *i)
 {

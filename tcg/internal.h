@@ -133,6 +133,17 @@ void tr_commit(Tr *t, unsigned guest, unsigned h);
 bool tr_address(Tr *t, const Insn *i);
 /* TLB check of H_ADDR for `size` bytes; gives the host operand, with a stub for the rest. */
 HostOp tr_memory(Tr *t, unsigned size, bool write, bool wants_flags);
+enum {
+    MEM_WRITE = 1,   /* or read and write */
+    MEM_FLAGS = 2,   /* the host's flags are expected behind the instruction */
+    MEM_ALIGNED = 4, /* the stub also when the address is not a multiple of the size */
+    MEM_FIXED = 8,   /* the host operand depends on H_ADDR only: H_T1, H_T2 and guest registers may change */
+};
+/* The same in one step, or from H_ADDR.  The host operand may use guest registers: it holds for one host instruction. */
+bool tr_operand(Tr *t, const Insn *i, unsigned size, unsigned how, HostOp *m);
+HostOp tr_memory_at(Tr *t, unsigned size, unsigned how);
+/* The effective address as an operand for LEA (H_ADDR and H_T1 may be part of it). */
+bool tr_lea(Tr *t, const Insn *i, HostOp *m);
 Stub *tr_stub(Tr *t);
 
 /*
@@ -157,7 +168,7 @@ void tr_exit_to(Tr *t, gva_t rip);          /* direct */
 void tr_exit_indirect(Tr *t);               /* to the address in H_ADDR */
 void tr_exit_if(Tr *t, unsigned cc, gva_t taken, gva_t other);
 
-/* ---- emit_int.c: true when it translated instruction i ---- */
+/* ---- emit.c: true when it translated instruction i ---- */
 bool emit_insn(Tr *t, const Insn *i);
 /* ---- emit_vector.c: would emit_insn() run it on the host's vector registers? ---- */
 bool emit_uses_vectors(const Tr *t, const Insn *i);

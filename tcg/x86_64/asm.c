@@ -18,6 +18,12 @@ static void put_modrm(Asm *a, unsigned reg, HostOp rm)
         asm_byte(a, (uint8_t)(0xc0 | r | (rm.reg & 7)));
         return;
     }
+    if (rm.base == H_NONE) { /* mod 0, base 5: no base, 32-bit displacement */
+        asm_byte(a, (uint8_t)(r | 4));
+        asm_byte(a, (uint8_t)((unsigned)rm.scale << 6 | (rm.index == H_NONE ? 4u : rm.index & 7u) << 3 | 5));
+        asm_le(a, (uint32_t)rm.disp, 4);
+        return;
+    }
     bool sib = rm.index != H_NONE || (rm.base & 7) == H_RSP;
     /* RBP and R13 as bases have no form without displacement. */
     unsigned mod = rm.disp == 0 && (rm.base & 7) != H_RBP ? 0 : rm.disp == (int8_t)rm.disp ? 1 : 2;
@@ -38,7 +44,7 @@ void asm_op(Asm *a, unsigned flags, unsigned map, uint8_t opcode, unsigned reg, 
     unsigned rex = (flags & ENC_W ? 8u : 0u) | (reg & 8 ? 4u : 0u);
     bool force = (flags & ENC_BYTE_REG) && reg >= 4;
     if (rm.mem) {
-        rex |= (rm.index != H_NONE && (rm.index & 8) ? 2u : 0u) | (rm.base & 8 ? 1u : 0u);
+        rex |= (rm.index != H_NONE && (rm.index & 8) ? 2u : 0u) | (rm.base != H_NONE && (rm.base & 8) ? 1u : 0u);
     } else {
         rex |= rm.reg & 8 ? 1u : 0u;
         force |= (flags & ENC_BYTE_RM) && rm.reg >= 4;
@@ -74,7 +80,7 @@ void asm_vex(Asm *a, unsigned flags, unsigned map, uint8_t opcode, unsigned reg,
     bool w = flags & ENC_W;
     bool r = reg & 8;
     bool x = rm.mem && rm.index != H_NONE && (rm.index & 8);
-    bool b = (rm.mem ? rm.base : rm.reg) & 8;
+    bool b = rm.mem ? rm.base != H_NONE && (rm.base & 8) : rm.reg & 8;
 
     if (map == ENC_0F && !w && !x && !b) {
         asm_byte(a, 0xc5);

@@ -17,7 +17,7 @@ typedef struct Asm {
     bool full;
 } Asm;
 
-/* The E operand: a register, or [base + (index << scale) + disp]. */
+/* The E operand: a register, or [base + (index << scale) + disp]; base and index may be H_NONE. */
 typedef struct HostOp {
     bool mem;
     uint8_t reg; /* register form */

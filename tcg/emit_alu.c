@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ADD OR ADC SBB AND SUB XOR CMP, TEST, INC DEC NOT NEG: re-encoded with the operands where they are now. */
+#include "tcg/emit.h"
+
+enum { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP };
+
+static FlagDesc alu_desc(unsigned op, unsigned log2, unsigned a, unsigned b, int64_t imm)
+{
+    FlagDesc d = {.log2 = (uint8_t)log2, .a = (uint8_t)a, .b = (uint8_t)b, .imm = (int32_t)imm};
+    switch (op) {
+    case ALU_CMP:
+        d.kind = DESC_CMP;
+        break;
+    case ALU_ADD:
+        d.kind = a != b ? DESC_ADD : DESC_NONE;
+        break;
+    case ALU_SUB:
+        d.kind = a != b ? DESC_SUB : DESC_LOGIC;
+        break;
+    case ALU_OR:
+    case ALU_AND:
+    case ALU_XOR:
+        d.kind = DESC_LOGIC;
+        break;
+    default:
+        break;
+    }
+    if (b == H_NONE && d.kind != DESC_LOGIC && !imm_fits(imm)) {
+        d.kind = DESC_NONE;
+    }
+    return d;
+}
+
+static FlagUse alu_flags(unsigned op)
+{
+    return op == ALU_ADC || op == ALU_SBB ? FLAGS_NEEDED : FLAGS_REPLACED;
+}
+
+/* dst = dst op src, both registers. */
+static void alu_rr(Tr *t, const Insn *i, unsigned op, unsigned dst, bool dst_high, unsigned src, bool src_high)
+{
+    unsigned log2 = i->osize;
+    uint8_t opcode = (uint8_t)(op << 3 | (log2 != 0));
+    EOp e;
+    GOp g;
+    if (host_of(dst) != H_NONE) {
+        tr_e_reg(t, src, src_high, log2, E_READ, alu_flags(op), &e);
+        g = tr_g_reg(t, dst, dst_high, true, H_NONE);
+        tr_op_pair(t, &e, ENC_1, opcode | 2, &g);
+    } else if (dst == src && log2 >= 2 && (op == ALU_XOR || op == ALU_SUB)) {
+        flags_die(t); /* zero, whatever was there */
+        asm_op(&t->a, 0, ENC_1, opcode, H_T2, op_reg(H_T2));
+        asm_store64(&t->a, guest_home(dst), H_T2);
+    } else {
+        tr_e_reg(t, dst, false, log2, op == ALU_CMP ? E_READ : E_READ | E_WRITE, alu_flags(op), &e);
+        g = tr_g_reg(t, src, src_high, true, H_T1);
+        tr_op_pair(t, &e, ENC_1, opcode, &g);
+        tr_e_done(t, &e);
+    }
+    tr_flags_set(t, dst_high || src_high ? no_desc : alu_desc(op, log2, dst, src, 0));
+}
+
+static void alu_ri(Tr *t, const Insn *i, unsigned op, EOp *e, int64_t imm)
+{
+    bool small = i->osize != 0 && imm == (int8_t)imm;
+    tr_op_ext(t, e, ENC_1, i->osize == 0 ? 0x80 : small ? 0x83 : 0x81, op);
+    if (small) {
+        asm_byte(&t->a, (uint8_t)imm);
+    } else {
+        put_imm(t, imm, i->osize);
+    }
+    tr_e_done(t, e);
+}
+
+static unsigned alu_access(unsigned op)
+{
+    return op == ALU_CMP ? E_READ : E_READ | E_WRITE;
+}
+
+static bool alu_accumulator(Tr *t, const Insn *i, unsigned op)
+{
+    EOp e;
+    tr_e_reg(t, RAX, false, i->osize, alu_access(op), alu_flags(op), &e);
+    alu_ri(t, i, op, &e, signed_imm(i));
+    tr_flags_set(t, alu_desc(op, i->osize, RAX, H_NONE, signed_imm(i)));
+    return true;
+}
+
+bool emit_alu(Tr *t, const Insn *i)
+{
+    unsigned op = i->opcode >> 3;
+    bool to_reg = i->opcode & 2, byte = i->osize == 0;
+    if ((i->opcode & 7) >= 4) {
+        return alu_accumulator(t, i, op);
+    }
+    if (!is_mem(i)) {
+        unsigned e = byte ? i->rm8 >> 3 : i->rm, g = byte ? i->reg8 >> 3 : i->reg;
+        bool e_high = byte && (i->rm8 & 7), g_high = byte && (i->reg8 & 7);
+        alu_rr(t, i, op, to_reg ? g : e, to_reg ? g_high : e_high, to_reg ? e : g, to_reg ? e_high : g_high);
+        return true;
+    }
+    EOp e;
+    if (!tr_e(t, i, i->osize, to_reg ? E_READ : alu_access(op), alu_flags(op), &e)) {
+        return false;
+    }
+    GOp g = tr_g(t, i, i->osize, true);
+    tr_op_pair(t, &e, ENC_1, i->opcode, &g);
+    FlagDesc d = no_desc;
+    if (to_reg && op != ALU_CMP) {
+        tr_g_done(t, &g);
+        if (!g.high && op != ALU_ADD && op != ALU_SUB) {
+            d = alu_desc(op, i->osize, g.guest, H_NONE, 0);
+        }
+    }
+    tr_flags_set(t, d);
+    return true;
+}
+
+bool emit_alu_imm(Tr *t, const Insn *i)
+{
+    unsigned op = i->modrm >> 3 & 7;
+    int64_t imm = i->opcode == 0x83 ? (int8_t)i->imm : signed_imm(i);
+    EOp e;
+    if (!tr_e(t, i, i->osize, alu_access(op), alu_flags(op), &e)) {
+        return false;
+    }
+    alu_ri(t, i, op, &e, imm);
+    tr_flags_set(t, is_mem(i) || e.high ? no_desc : alu_desc(op, i->osize, i->osize ? i->rm : i->rm8 >> 3, H_NONE, imm));
+    return true;
+}
+
+/* ---- TEST ---- */
+
+bool emit_test(Tr *t, const Insn *i)
+{
+    EOp e;
+    if (!tr_e(t, i, i->osize, E_READ, FLAGS_REPLACED, &e)) {
+        return false;
+    }
+    GOp g = tr_g(t, i, i->osize, true);
+    tr_op_pair(t, &e, ENC_1, i->opcode, &g);
+    FlagDesc d = {.kind = DESC_TEST, .log2 = i->osize, .a = i->osize ? i->rm : i->rm8 >> 3, .b = g.guest};
+    tr_flags_set(t, is_mem(i) || e.high || g.high ? no_desc : d);
+    return true;
+}
+
+static void test_imm(Tr *t, const Insn *i, EOp *e, unsigned guest)
+{
+    int64_t imm = signed_imm(i);
+    tr_op_ext(t, e, ENC_1, i->osize == 0 ? 0xf6 : 0xf7, 0);
+    put_imm(t, imm, i->osize);
+    FlagDesc d = {.kind = DESC_TEST, .log2 = i->osize, .a = (uint8_t)guest, .b = H_NONE, .imm = (int32_t)imm};
+    tr_flags_set(t, guest == H_NONE ? no_desc : d);
+}
+
+bool emit_test_imm(Tr *t, const Insn *i)
+{
+    EOp e;
+    tr_e_reg(t, RAX, false, i->osize, E_READ, FLAGS_REPLACED, &e);
+    test_imm(t, i, &e, RAX);
+    return true;
+}
+
+static bool emit_test_e_imm(Tr *t, const Insn *i)
+{
+    EOp e;
+    if (!tr_e(t, i, i->osize, E_READ, FLAGS_REPLACED, &e)) {
+        return false;
+    }
+    test_imm(t, i, &e, is_mem(i) || e.high ? H_NONE : i->osize ? i->rm : i->rm8 >> 3);
+    return true;
+}
+
+/* ---- INC DEC NOT NEG ---- */
+
+static bool one_operand(Tr *t, const Insn *i, unsigned ext, FlagUse use)
+{
+    EOp e;
+    if (!tr_e(t, i, i->osize, E_READ | E_WRITE, use, &e)) {
+        return false;
+    }
+    tr_op_ext(t, &e, ENC_1, i->opcode, ext);
+    tr_e_done(t, &e);
+    if (use != FLAGS_KEPT) {
+        tr_flags_set(t, no_desc);
+    }
+    return true;
+}
+
+bool emit_incdec(Tr *t, const Insn *i)
+{
+    return one_operand(t, i, i->modrm >> 3 & 1, t->live[t->n] & LIVE_C ? FLAGS_NEEDED : FLAGS_REPLACED);
+}
+
+bool emit_group3(Tr *t, const Insn *i)
+{
+    unsigned ext = i->modrm >> 3 & 7;
+    switch (ext) {
+    case 0:
+    case 1:
+        return emit_test_e_imm(t, i);
+    case 2:
+        return one_operand(t, i, ext, FLAGS_KEPT);
+    case 3:
+        return one_operand(t, i, ext, FLAGS_REPLACED);
+    case 4:
+    case 5:
+        return emit_mul(t, i, ext);
+    default:
+        return emit_div(t, i, ext == 7);
+    }
+}
