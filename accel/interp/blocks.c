@@ -147,16 +147,19 @@ static Block *build(InterpVcpu *v, const FetchEntry *f, unsigned offset)
 
 static Block *find_in_bucket(BlockCache *c, gpa_t phys, unsigned code_size)
 {
-    Block **link = &c->buckets[bucket_of(phys, code_size)];
-    while (*link) {
-        Block *b = *link;
-        if (!block_valid(b)) {
-            *link = b->next; /* overwritten code: its memory comes back with the next flush */
-        } else if (b->phys == phys && b->code_size == code_size) {
-            return b;
-        } else {
-            link = &b->next;
+    Block **bucket = &c->buckets[bucket_of(phys, code_size)];
+    for (Block **link = bucket, *b; (b = *link) != NULL;) {
+        if (b->phys != phys || b->code_size != code_size) {
+            link = &b->next; /* not even a look at its page: that would be a cache miss for each */
+            continue;
         }
+        *link = b->next;
+        if (block_valid(b)) {
+            b->next = *bucket; /* to the front: most of a bucket's blocks are cold */
+            *bucket = b;
+            return b;
+        }
+        /* overwritten code: its memory comes back with the next flush */
     }
     return NULL;
 }
