@@ -35,6 +35,7 @@ X86Cpu *cpu_new(struct Machine *m, unsigned index, const CpuModel *model)
     cpu->model = model;
     cpu->features = model->features;
     cpu->a20_mask = ~0ull;
+    tlb_init(cpu);
     cpu_reset(cpu);
     return cpu;
 }

@@ -124,7 +124,8 @@ typedef enum CcOp {
 
 #define TLB_BITS 11
 #define TLB_SIZE (1u << TLB_BITS)
-#define TLB_LOG 512
+#define TLB_LOG 1024
+#define TLB_LARGE_BITS 1024
 
 /*
  * tag: linear page address for which a direct access is allowed, or an address that cannot match.  A hit is
@@ -133,7 +134,7 @@ typedef enum CcOp {
 typedef struct TlbEntry {
     uint64_t rtag, wtag;
     uintptr_t addend;
-    uint64_t meta; /* bit 0: filled, bit 1: global, bit 2: large page */
+    uint64_t meta; /* META_* of tlb.c */
 } TlbEntry;
 
 enum {
@@ -143,6 +144,25 @@ enum {
     MEM_USER_AC,   /* alignment checks on: never filled, so that every access takes the slow path */
     NUM_MEM_MODES,
 };
+
+/*
+ * Paging-structure cache: where the last-level page table of a region is (2 MiB, or 4 MiB under 32-bit paging), and
+ * what the levels above it allow.  Flushes of any kind drop all of it (SDM vol 3 section 4.10.4.1).
+ */
+typedef struct WalkEntry {
+    gva_t region;   /* linear address >> shift of the region */
+    uint64_t gen;   /* valid while equal to walk_gen; 0 never is */
+    uint8_t *table; /* host address of the table, in RAM */
+    bool user, write, no_exec;
+} WalkEntry;
+#define WALK_CACHE_SIZE 128
+
+/* Whole pages of RAM that lie one after the other, in the guest and in the host. */
+typedef struct RamWindow {
+    gpa_t start;
+    uint64_t size; /* 0: none */
+    uint8_t *host;
+} RamWindow;
 
 typedef struct FetchEntry {
     uint64_t tag;  /* linear page address with bit 0 set for CPL 3 */
@@ -304,7 +324,12 @@ struct X86Cpu {
     FetchEntry fetch[FETCH_TLB_SIZE];
     uint16_t tlb_log[2][TLB_LOG]; /* [0] non-global, [1] global fills since the last flush: mode << 11 | index */
     uint16_t tlb_logged[2];
-    gva_t tlb_large_lo, tlb_large_hi; /* linear span of all large pages in the TLB, for INVLPG */
+    uint8_t tlb_modes[2]; /* by log: bit m: something was filled in mode m since the last flush */
+    uint64_t tlb_large[TLB_LARGE_BITS / 64]; /* bit n: where a piece of a 2 or 4 MiB page was filled, for INVLPG */
+    uint64_t tlb_huge;  /* the same for 1 GiB pages */
+    WalkEntry walk[WALK_CACHE_SIZE];
+    uint64_t walk_gen;
+    RamWindow window;   /* the RAM found last; dropped by tlb_flush_all() */
     uint32_t fetch_gen[2];            /* [0] non-global, [1] global */
     uint64_t tlb_gen;   /* raised by each flush of any kind: engines drop what they derived from the TLB */
 };

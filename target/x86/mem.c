@@ -30,6 +30,18 @@ static void check_alignment(X86Cpu *cpu, gva_t lin, unsigned size)
     }
 }
 
+/* Host address of a byte in a whole page of ROM; NULL for callbacks, and for a page that is part something else. */
+static uint8_t *find_rom(X86Cpu *cpu, gpa_t phys)
+{
+    FlatRange range;
+    gpa_t page = phys & PAGE_MASK;
+    if (!space_lookup(cpu->machine->memory, phys, &range) || range.region->kind == REGION_IO ||
+        page < range.start || page + PAGE_SIZE > range.end) {
+        return NULL;
+    }
+    return range.region->host + range.offset + (phys - range.start);
+}
+
 /* Translate the byte at lin (and what follows it in its page); raises #PF. Fills the TLB when that is allowed. */
 static void translate(X86Cpu *cpu, gva_t lin, Access access, unsigned mode, Piece *piece)
 {
@@ -38,25 +50,19 @@ static void translate(X86Cpu *cpu, gva_t lin, Access access, unsigned mode, Piec
     if (unlikely(status != WALK_OK)) {
         cpu_raise_pf(cpu, lin, status & ~WALK_FAULT);
     }
-    FlatRange range;
     piece->phys = w.phys;
-    piece->host = NULL;
-    piece->ram = false;
-    if (!space_lookup(cpu->machine->memory, w.phys, &range) || range.region->kind == REGION_IO) {
-        return;
+    piece->host = mmu_ram(cpu, w.phys);
+    piece->ram = piece->host != NULL;
+    if (!piece->ram) {
+        piece->host = find_rom(cpu, w.phys);
+        if (!piece->host) {
+            return;
+        }
     }
-    piece->host = range.region->host + range.offset + (w.phys - range.start);
-    piece->ram = range.region->kind == REGION_RAM;
-    gpa_t page = w.phys & PAGE_MASK;
-    if (page < range.start || page + PAGE_SIZE > range.end) {
-        piece->host = NULL; /* the page is part something else: byte by byte through the address space */
-        return;
-    }
-    if (mode != MEM_USER_AC && !debug_page_watched(cpu, lin)) {
-        Walk check = w;
+    if (mode != MEM_USER_AC && !(debug_any_armed(cpu) && debug_page_watched(cpu, lin))) {
         bool writable = piece->ram && w.dirty && (access == ACCESS_WRITE) &&
                         !ram_page_watched(ram_page(cpu->machine->ram, piece->host));
-        tlb_fill(cpu, lin, mode, &check, piece->host, writable);
+        tlb_fill(cpu, lin, mode, &w, piece->host, writable);
     }
 }
 
@@ -133,6 +139,54 @@ static unsigned begin_access(X86Cpu *cpu, gva_t lin, unsigned size, unsigned seg
     return MIN(left, size);
 }
 
+/* Host address for a direct access inside one page, or NULL: the TLB does not allow it. */
+static inline uint8_t *direct(X86Cpu *cpu, gva_t lin, unsigned size, unsigned mode, Access access)
+{
+    const TlbEntry *e = &cpu->tlb[mode][(lin >> 12) & (TLB_SIZE - 1)];
+    uint64_t tag = access == ACCESS_WRITE ? e->wtag : e->rtag;
+    return likely(lin - tag <= 4096 - size) ? (uint8_t *)(e->addend + lin) : NULL;
+}
+
+/* Up to 8 bytes over the end of a page, both pages known to the TLB: where the two parts are. */
+static bool direct_pair(X86Cpu *cpu, gva_t lin, unsigned size, unsigned mode, Access access, uint8_t *part[2],
+                        unsigned *first)
+{
+    *first = (unsigned)(PAGE_SIZE - (lin & (PAGE_SIZE - 1)));
+    if (*first >= size) {
+        return false;
+    }
+    part[0] = direct(cpu, lin, *first, mode, access);
+    part[1] = direct(cpu, next_page(cpu, lin), size - *first, mode, access);
+    return part[0] && part[1];
+}
+
+static bool read_pair(X86Cpu *cpu, gva_t lin, unsigned size, unsigned mode, uint64_t *value)
+{
+    uint8_t *part[2];
+    unsigned first;
+    if (!direct_pair(cpu, lin, size, mode, ACCESS_READ, part, &first)) {
+        return false;
+    }
+    uint64_t low, high;
+    memcpy(&low, part[0] + first - 8, 8); /* the page's last bytes and the next one's first: both pages have them */
+    memcpy(&high, part[1], 8);
+    *value = low >> (64 - 8 * first) | high << (8 * first);
+    return true;
+}
+
+static bool write_pair(X86Cpu *cpu, gva_t lin, uint64_t value, unsigned size, unsigned mode)
+{
+    uint8_t *part[2];
+    unsigned first;
+    if (!direct_pair(cpu, lin, size, mode, ACCESS_WRITE, part, &first)) {
+        return false;
+    }
+    for (unsigned n = 0; n < size; n++, value >>= 8) {
+        *(n < first ? part[0] + n : part[1] + (n - first)) = (uint8_t)value;
+    }
+    return true;
+}
+
 static uint64_t read_slow(X86Cpu *cpu, gva_t lin, unsigned size, unsigned seg, unsigned mode)
 {
     Piece p[2];
@@ -180,12 +234,18 @@ static void probe(X86Cpu *cpu, gva_t lin, unsigned size, unsigned seg, unsigned 
 
 uint64_t lin_read_slow(X86Cpu *cpu, gva_t lin, unsigned size, unsigned seg)
 {
+    uint64_t value;
+    if (read_pair(cpu, lin, size, cpu->mem_mode, &value)) {
+        return value;
+    }
     return read_slow(cpu, lin, size, seg, cpu->mem_mode);
 }
 
 void lin_write_slow(X86Cpu *cpu, gva_t lin, uint64_t value, unsigned size, unsigned seg)
 {
-    write_slow(cpu, lin, value, size, seg, cpu->mem_mode);
+    if (!write_pair(cpu, lin, value, size, cpu->mem_mode)) {
+        write_slow(cpu, lin, value, size, seg, cpu->mem_mode);
+    }
 }
 
 void mem_ref_slow(X86Cpu *cpu, MemRef *ref, unsigned size)
@@ -200,17 +260,10 @@ void mem_ref_slow(X86Cpu *cpu, MemRef *ref, unsigned size)
 
 /* ---- blocks of bytes ---- */
 
-static uint8_t *direct(X86Cpu *cpu, gva_t lin, unsigned size, Access access)
-{
-    const TlbEntry *e = &cpu->tlb[cpu->mem_mode][(lin >> 12) & (TLB_SIZE - 1)];
-    uint64_t tag = access == ACCESS_WRITE ? e->wtag : e->rtag;
-    return likely(lin - tag <= 4096 - size) ? (uint8_t *)(e->addend + lin) : NULL;
-}
-
 void mem_read_bytes(X86Cpu *cpu, unsigned seg, gva_t off, void *buf, unsigned size)
 {
     gva_t lin = seg_linear(cpu, seg, off, size, ACCESS_READ);
-    const uint8_t *host = direct(cpu, lin, size, ACCESS_READ);
+    const uint8_t *host = direct(cpu, lin, size, cpu->mem_mode, ACCESS_READ);
     if (likely(host)) {
         memcpy(buf, host, size);
         return;
@@ -228,7 +281,7 @@ void mem_read_bytes(X86Cpu *cpu, unsigned seg, gva_t off, void *buf, unsigned si
 void mem_write_bytes(X86Cpu *cpu, unsigned seg, gva_t off, const void *buf, unsigned size)
 {
     gva_t lin = seg_linear(cpu, seg, off, size, ACCESS_WRITE);
-    uint8_t *host = direct(cpu, lin, size, ACCESS_WRITE);
+    uint8_t *host = direct(cpu, lin, size, cpu->mem_mode, ACCESS_WRITE);
     if (likely(host)) {
         memcpy(host, buf, size);
         return;
@@ -247,7 +300,7 @@ void mem_write_bytes(X86Cpu *cpu, unsigned seg, gva_t off, const void *buf, unsi
 void mem_probe(X86Cpu *cpu, unsigned seg, gva_t off, unsigned size, Access access)
 {
     gva_t lin = seg_linear(cpu, seg, off, size, access);
-    if (!direct(cpu, lin, size, access)) {
+    if (!direct(cpu, lin, size, cpu->mem_mode, access)) {
         probe(cpu, lin, size, seg, cpu->mem_mode, access);
     }
 }
@@ -314,17 +367,14 @@ const FetchEntry *mmu_fetch(X86Cpu *cpu, gva_t lin)
     if (unlikely(status != WALK_OK)) {
         cpu_raise_pf(cpu, lin, status & ~WALK_FAULT);
     }
-    FlatRange range;
     gpa_t page = w.phys & PAGE_MASK;
     *f = (FetchEntry){.tag = tag, .phys = page, .global = w.global, .gen = cpu->fetch_gen[w.global]};
     if (w.shift > 12) {
-        gva_t base = lin & PAGE_MASK;
-        cpu->tlb_large_lo = MIN(cpu->tlb_large_lo, base & ~(BIT64(w.shift) - 1));
-        cpu->tlb_large_hi = MAX(cpu->tlb_large_hi, base | (BIT64(w.shift) - 1));
+        tlb_note_large(cpu, lin, w.shift);
     }
-    if (space_lookup(cpu->machine->memory, page, &range) && range.region->kind != REGION_IO &&
-        page >= range.start && page + PAGE_SIZE <= range.end) {
-        f->host = range.region->host + range.offset + (page - range.start);
+    f->host = mmu_ram(cpu, page);
+    if (!f->host) {
+        f->host = find_rom(cpu, page);
     }
     return f;
 }

@@ -146,6 +146,8 @@ void mem_exclusive_end(X86Cpu *cpu);
 
 /* ---- TLB and paging: mmu.c ---- */
 
+/* A new CPU: nothing can match. */
+void tlb_init(X86Cpu *cpu);
 void tlb_flush_all(X86Cpu *cpu);
 void tlb_flush_nonglobal(X86Cpu *cpu);
 void tlb_flush_page(X86Cpu *cpu, gva_t lin); /* INVLPG: globals too */

@@ -30,19 +30,34 @@ typedef struct Entry {
     bool wide;     /* 8 bytes */
 } Entry;
 
-static void entry_read(X86Cpu *cpu, Entry *e)
+uint8_t *mmu_ram_slow(X86Cpu *cpu, gpa_t addr)
 {
     FlatRange range;
-    AddressSpace *mem = cpu->machine->memory;
-    unsigned size = e->wide ? 8 : 4;
-    e->host = NULL;
-    if (space_lookup(mem, e->addr, &range) && range.region->kind != REGION_IO && e->addr + size <= range.end) {
-        uint8_t *p = range.region->host + range.offset + (e->addr - range.start);
-        e->value = e->wide ? __atomic_load_n((uint64_t *)(void *)p, __ATOMIC_RELAXED)
-                           : __atomic_load_n((uint32_t *)(void *)p, __ATOMIC_RELAXED);
-        e->host = range.region->kind == REGION_RAM ? p : NULL;
+    if (!space_lookup(cpu->machine->memory, addr, &range) || range.region->kind != REGION_RAM) {
+        return NULL;
+    }
+    gpa_t start = (range.start + PAGE_SIZE - 1) & PAGE_MASK, end = range.end & PAGE_MASK;
+    if (addr < start || addr >= end) {
+        return NULL;
+    }
+    cpu->window = (RamWindow){.start = start, .size = end - start,
+                              .host = range.region->host + range.offset + (start - range.start)};
+    return cpu->window.host + (addr - start);
+}
+
+static void entry_load(Entry *e)
+{
+    e->value = e->wide ? __atomic_load_n((uint64_t *)(void *)e->host, __ATOMIC_RELAXED)
+                       : __atomic_load_n((uint32_t *)(void *)e->host, __ATOMIC_RELAXED);
+}
+
+static void entry_read(X86Cpu *cpu, Entry *e)
+{
+    e->host = mmu_ram(cpu, e->addr);
+    if (likely(e->host)) {
+        entry_load(e);
     } else {
-        e->value = space_read(mem, e->addr, size);
+        e->value = space_read(cpu->machine->memory, e->addr, e->wide ? 8 : 4);
     }
 }
 
@@ -195,56 +210,125 @@ static bool first_table(const X86Cpu *cpu, gva_t lin, const Level **level, unsig
     return true;
 }
 
-static uint32_t walk_tables(X86Cpu *cpu, gva_t lin, Access access, unsigned mode, bool side_effects, Walk *w,
-                            bool *retry)
+/* How a walk of the tables is done, and for what. */
+typedef struct Request {
+    gva_t lin;
+    Access access;
+    unsigned mode;
+    bool side_effects;
+} Request;
+
+enum { WALK_AGAIN = 1 }; /* an entry changed under the walk */
+
+/* A present entry's part: rights are added to *w; 0, or a fault. */
+static uint32_t take_entry(X86Cpu *cpu, const Request *q, const Level *l, const Entry *e, bool leaf, Walk *w)
+{
+    uint64_t reserved = reserved_bits(cpu, l, e->wide, leaf);
+    if (l->shift == 30 && (e->value & PTE_PS) && !leaf) {
+        reserved |= PTE_PS;
+    }
+    if (unlikely(e->value & reserved)) {
+        return fault(cpu, q->access, q->mode, PF_P | PF_RSVD);
+    }
+    w->user &= (e->value & PTE_U) != 0;
+    w->write &= (e->value & PTE_W) != 0;
+    w->no_exec |= e->wide && (e->value & PTE_NX);
+    return WALK_OK;
+}
+
+static uint32_t take_leaf(X86Cpu *cpu, const Request *q, const Level *l, Entry *e, Walk *w)
+{
+    bool keyed = q->side_effects && key_forbids(cpu, w, e->value, q->access, q->mode); /* debuggers pass */
+    if (keyed || !allowed(cpu, w, q->access, q->mode)) {
+        return fault(cpu, q->access, q->mode, keyed ? PF_P | PF_PK : PF_P);
+    }
+    if (q->side_effects && !entry_set(cpu, e, PTE_A | (q->access == ACCESS_WRITE ? PTE_D : 0))) {
+        return WALK_AGAIN;
+    }
+    w->dirty = (e->value & PTE_D) != 0;
+    w->global = (e->value & PTE_G) && (cpu->cr4 & CR4_PGE);
+    w->shift = l->shift;
+    w->phys = leaf_address(l, e->wide, e->value, q->lin) & cpu->a20_mask;
+    return WALK_OK;
+}
+
+/* ---- the paging-structure cache ---- */
+
+static unsigned region_shift(const X86Cpu *cpu)
+{
+    return cpu->cr4 & CR4_PAE ? 21 : 22;
+}
+
+static WalkEntry *cache_slot(X86Cpu *cpu, gva_t region)
+{
+    return &cpu->walk[region & (WALK_CACHE_SIZE - 1)];
+}
+
+/* Every level above the last is present, of good form, and marked accessed: that may be remembered. */
+static void cache_put(X86Cpu *cpu, gva_t lin, gpa_t table, const Walk *w)
+{
+    uint8_t *host = mmu_ram(cpu, table & cpu->a20_mask);
+    gva_t region = lin >> region_shift(cpu);
+    if (host) {
+        *cache_slot(cpu, region) = (WalkEntry){.region = region, .gen = cpu->walk_gen, .table = host, .user = w->user,
+                                               .write = w->write, .no_exec = w->no_exec};
+    }
+}
+
+/* Faults found this way are not final: SDM vol 3 section 4.10.4.1, a page fault does not recur for a stale entry. */
+static uint32_t walk_cached(X86Cpu *cpu, const Request *q, Walk *w)
+{
+    static const Level last = {12, 0, true};
+    bool wide = (cpu->cr4 & CR4_PAE) != 0;
+    gva_t region = q->lin >> (wide ? 21 : 22);
+    const WalkEntry *c = cache_slot(cpu, region);
+    if (c->region != region || c->gen != cpu->walk_gen) {
+        return WALK_FAULT;
+    }
+    Entry e = {.wide = wide};
+    e.host = c->table + (wide ? (q->lin >> 12 & 511) * 8 : (q->lin >> 12 & 1023) * 4);
+    entry_load(&e);
+    *w = (Walk){.user = c->user, .write = c->write, .no_exec = c->no_exec};
+    if (!(e.value & PTE_P) || take_entry(cpu, q, &last, &e, true, w) != WALK_OK) {
+        return WALK_FAULT;
+    }
+    return take_leaf(cpu, q, &last, &e, w);
+}
+
+/* ---- walks ---- */
+
+static uint32_t walk_tables(X86Cpu *cpu, const Request *q, Walk *w)
 {
     const Level *l;
     unsigned n;
     gpa_t table;
     bool wide = (cpu->cr4 & CR4_PAE) != 0;
-    if (!first_table(cpu, lin, &l, &n, &table)) {
-        return fault(cpu, access, mode, 0);
+    if (!first_table(cpu, q->lin, &l, &n, &table)) {
+        return fault(cpu, q->access, q->mode, 0);
     }
     *w = (Walk){.user = true, .write = true};
     for (unsigned i = 0; i < n; i++, l++) {
-        unsigned index = (unsigned)(lin >> l->shift) & (BIT(l->bits) - 1);
+        unsigned index = (unsigned)(q->lin >> l->shift) & (BIT(l->bits) - 1);
         Entry e = {.addr = (table + index * (wide ? 8 : 4)) & cpu->a20_mask, .wide = wide};
         entry_read(cpu, &e);
         if (!(e.value & PTE_P)) {
-            return fault(cpu, access, mode, 0);
+            return fault(cpu, q->access, q->mode, 0);
         }
         bool leaf = is_leaf(cpu, l, e.value);
-        uint64_t reserved = reserved_bits(cpu, l, wide, leaf);
-        if (l->shift == 30 && (e.value & PTE_PS) && !leaf) {
-            reserved |= PTE_PS;
+        uint32_t status = take_entry(cpu, q, l, &e, leaf, w);
+        if (status != WALK_OK) {
+            return status;
         }
-        if (e.value & reserved) {
-            return fault(cpu, access, mode, PF_P | PF_RSVD);
+        if (leaf) {
+            return take_leaf(cpu, q, l, &e, w);
         }
-        w->user &= (e.value & PTE_U) != 0;
-        w->write &= (e.value & PTE_W) != 0;
-        w->no_exec |= wide && (e.value & PTE_NX);
-        if (!leaf) {
-            if (side_effects && !entry_set(cpu, &e, PTE_A)) {
-                *retry = true;
-                return WALK_OK;
-            }
-            table = wide ? e.value & MASK64(51, 12) : e.value & 0xfffff000u;
-            continue;
+        if (q->side_effects && !entry_set(cpu, &e, PTE_A)) {
+            return WALK_AGAIN;
         }
-        bool keyed = side_effects && key_forbids(cpu, w, e.value, access, mode); /* debuggers pass */
-        if (keyed || !allowed(cpu, w, access, mode)) {
-            return fault(cpu, access, mode, keyed ? PF_P | PF_PK : PF_P);
+        table = wide ? e.value & MASK64(51, 12) : e.value & 0xfffff000u;
+        if (i == n - 2 && q->side_effects && e.host) {
+            cache_put(cpu, q->lin, table, w);
         }
-        if (side_effects && !entry_set(cpu, &e, PTE_A | (access == ACCESS_WRITE ? PTE_D : 0))) {
-            *retry = true;
-            return WALK_OK;
-        }
-        w->dirty = (e.value & PTE_D) != 0;
-        w->global = (e.value & PTE_G) && (cpu->cr4 & CR4_PGE);
-        w->shift = l->shift;
-        w->phys = leaf_address(l, wide, e.value, lin) & cpu->a20_mask;
-        return WALK_OK;
     }
     g_assert_not_reached();
 }
@@ -256,10 +340,13 @@ uint32_t mmu_walk(X86Cpu *cpu, gva_t lin, Access access, unsigned mode, bool sid
                     .shift = 12};
         return WALK_OK;
     }
+    Request q = {.lin = lin, .access = access, .mode = mode, .side_effects = side_effects};
+    if (side_effects && walk_cached(cpu, &q, w) == WALK_OK) {
+        return WALK_OK;
+    }
     for (;;) {
-        bool retry = false;
-        uint32_t status = walk_tables(cpu, lin, access, mode, side_effects, w, &retry);
-        if (!retry) {
+        uint32_t status = walk_tables(cpu, &q, w);
+        if (status != WALK_AGAIN) {
             return status;
         }
     }

@@ -27,8 +27,17 @@ static inline bool mmu_canonical(const X86Cpu *cpu, gva_t lin)
     return !cpu->long_mode || (gva_t)((int64_t)(lin << 16) >> 16) == lin;
 }
 
-/* Drop every fetch translation; kinds as the data TLB. */
-void mmu_fetch_flush(X86Cpu *cpu, bool globals_too);
+/* Find the range of RAM that holds addr and remember it: NULL if addr is elsewhere, or its page is not all RAM. */
+uint8_t *mmu_ram_slow(X86Cpu *cpu, gpa_t addr);
+/* Host address of a guest physical address in a whole page of RAM, or NULL. */
+static inline uint8_t *mmu_ram(X86Cpu *cpu, gpa_t addr)
+{
+    uint64_t offset = addr - cpu->window.start;
+    return likely(offset < cpu->window.size) ? cpu->window.host + offset : mmu_ram_slow(cpu, addr);
+}
+
+/* A piece of a large page at lin enters the data or the fetch TLB: INVLPG must find it. */
+void tlb_note_large(X86Cpu *cpu, gva_t lin, unsigned shift);
 
 /* Make direct access to the page of lin possible; host is the address of the byte at lin. */
 void tlb_fill(X86Cpu *cpu, gva_t lin, unsigned mode, const Walk *walk, uint8_t *host, bool writable);

@@ -7,7 +7,10 @@
 
 #include "softmmu/core/ram.h"
 
-enum { META_FILLED = 1, META_GLOBAL = 2, META_LARGE = 4 };
+enum {
+    META_FILLED = 1, META_GLOBAL = 2, META_LARGE = 4,
+    META_LOGGED = 8, /* << log: the log, or its overflow, covers this slot; stays when the entry is cleared */
+};
 
 /* A page address whose index is not i: no address can match it. */
 static uint64_t no_match(unsigned i)
@@ -18,24 +21,95 @@ static uint64_t no_match(unsigned i)
 static void entry_clear(TlbEntry *e, unsigned i)
 {
     e->rtag = e->wtag = no_match(i);
-    e->meta = 0;
+    e->meta &= META_LOGGED | META_LOGGED << 1;
 }
 
-void tlb_flush_all(X86Cpu *cpu)
+/* The bit of tlb_large that stands for the 4 MiB around lin, and that of tlb_huge for its GiB. */
+static unsigned large_bit(gva_t lin)
+{
+    return (unsigned)(lin >> 22 ^ lin >> 32) & (TLB_LARGE_BITS - 1);
+}
+
+static uint64_t huge_mask(gva_t lin)
+{
+    return BIT64((lin >> 30 ^ lin >> 36) & 63);
+}
+
+void tlb_note_large(X86Cpu *cpu, gva_t lin, unsigned shift)
+{
+    if (shift > 22) {
+        cpu->tlb_huge |= huge_mask(lin);
+    } else {
+        cpu->tlb_large[large_bit(lin) / 64] |= BIT64(large_bit(lin) & 63);
+    }
+}
+
+/* False only if no piece of a large page that holds lin was filled since the last full flush. */
+static bool large_known(const X86Cpu *cpu, gva_t lin)
+{
+    return (cpu->tlb_huge & huge_mask(lin)) || cpu->tlb_large[large_bit(lin) / 64] >> (large_bit(lin) & 63) & 1;
+}
+
+typedef bool Doomed(const TlbEntry *e, gva_t lin);
+
+static inline void consider(X86Cpu *cpu, unsigned m, unsigned i, Doomed *doomed, gva_t lin, uint64_t forget)
+{
+    TlbEntry *e = &cpu->tlb[m][i];
+    e->meta &= ~forget;
+    if (doomed(e, lin)) {
+        entry_clear(e, i);
+    }
+}
+
+/* Clear what is doomed among the slots a log covers: those named in it, or after an overflow those of all modes used. */
+static inline void clear_logged(X86Cpu *cpu, unsigned log, Doomed *doomed, gva_t lin, bool forget)
+{
+    uint64_t mark = forget ? (uint64_t)META_LOGGED << log : 0;
+    if (likely(cpu->tlb_logged[log] <= TLB_LOG)) {
+        for (unsigned n = 0; n < cpu->tlb_logged[log]; n++) {
+            unsigned code = cpu->tlb_log[log][n];
+            consider(cpu, code >> TLB_BITS, code & (TLB_SIZE - 1), doomed, lin, mark);
+        }
+    } else {
+        for (unsigned m = 0; m < NUM_MEM_MODES; m++) {
+            for (unsigned i = 0; cpu->tlb_modes[log] >> m & 1 && i < TLB_SIZE; i++) {
+                consider(cpu, m, i, doomed, lin, mark);
+            }
+        }
+    }
+    if (forget) {
+        cpu->tlb_logged[log] = 0;
+        cpu->tlb_modes[log] = 0;
+    }
+}
+
+static bool any(const TlbEntry *e, gva_t lin)
+{
+    return true;
+}
+
+static bool not_global(const TlbEntry *e, gva_t lin)
+{
+    return !(e->meta & META_GLOBAL);
+}
+
+/* Entries cut out of a large page: any of them may belong to the page that is invalidated. */
+static bool large_near(const TlbEntry *e, gva_t lin)
+{
+    return (e->meta & META_LARGE) && (e->rtag ^ lin) < GIB;
+}
+
+void tlb_init(X86Cpu *cpu)
 {
     for (unsigned m = 0; m < NUM_MEM_MODES; m++) {
         for (unsigned i = 0; i < TLB_SIZE; i++) {
             entry_clear(&cpu->tlb[m][i], i);
         }
     }
-    cpu->tlb_logged[0] = cpu->tlb_logged[1] = 0;
-    cpu->tlb_large_lo = ~0ull;
-    cpu->tlb_large_hi = 0;
-    cpu->tlb_gen++;
-    mmu_fetch_flush(cpu, true);
 }
 
-void mmu_fetch_flush(X86Cpu *cpu, bool globals_too)
+/* Drop every fetch translation; kinds as the data TLB. */
+static void fetch_flush(X86Cpu *cpu, bool globals_too)
 {
     cpu->fetch_gen[0]++;
     if (globals_too) {
@@ -47,40 +121,25 @@ void mmu_fetch_flush(X86Cpu *cpu, bool globals_too)
     }
 }
 
-void tlb_flush_nonglobal(X86Cpu *cpu)
+void tlb_flush_all(X86Cpu *cpu)
 {
-    if (cpu->tlb_logged[0] > TLB_LOG) {
-        tlb_flush_all(cpu);
-        return;
+    for (unsigned log = 0; log < 2; log++) {
+        clear_logged(cpu, log, any, 0, true);
     }
-    for (unsigned n = 0; n < cpu->tlb_logged[0]; n++) {
-        unsigned code = cpu->tlb_log[0][n];
-        TlbEntry *e = &cpu->tlb[code >> TLB_BITS][code & (TLB_SIZE - 1)];
-        if (!(e->meta & META_GLOBAL)) {
-            entry_clear(e, code & (TLB_SIZE - 1));
-        }
-    }
-    cpu->tlb_logged[0] = 0;
+    memset(cpu->tlb_large, 0, sizeof(cpu->tlb_large));
+    cpu->tlb_huge = 0;
+    cpu->window.size = 0;
+    cpu->walk_gen++;
     cpu->tlb_gen++;
-    mmu_fetch_flush(cpu, false);
+    fetch_flush(cpu, true);
 }
 
-/* Entries cut out of a large page: any of them may belong to the page that is invalidated. */
-static void flush_large(X86Cpu *cpu, gva_t lin)
+void tlb_flush_nonglobal(X86Cpu *cpu)
 {
-    if (cpu->tlb_logged[0] > TLB_LOG || cpu->tlb_logged[1] > TLB_LOG) {
-        tlb_flush_all(cpu);
-        return;
-    }
-    for (unsigned log = 0; log < 2; log++) {
-        for (unsigned n = 0; n < cpu->tlb_logged[log]; n++) {
-            unsigned code = cpu->tlb_log[log][n];
-            TlbEntry *e = &cpu->tlb[code >> TLB_BITS][code & (TLB_SIZE - 1)];
-            if ((e->meta & META_LARGE) && (e->rtag ^ lin) < GIB) {
-                entry_clear(e, code & (TLB_SIZE - 1));
-            }
-        }
-    }
+    clear_logged(cpu, 0, not_global, 0, true);
+    cpu->walk_gen++;
+    cpu->tlb_gen++;
+    fetch_flush(cpu, false);
 }
 
 void tlb_flush_page(X86Cpu *cpu, gva_t lin)
@@ -89,12 +148,14 @@ void tlb_flush_page(X86Cpu *cpu, gva_t lin)
     for (unsigned m = 0; m < NUM_MEM_MODES; m++) {
         entry_clear(&cpu->tlb[m][i], i);
     }
-    if (lin >= cpu->tlb_large_lo && lin <= cpu->tlb_large_hi) {
-        flush_large(cpu, lin);
-        mmu_fetch_flush(cpu, true);
+    if (large_known(cpu, lin)) {
+        clear_logged(cpu, 0, large_near, lin, false);
+        clear_logged(cpu, 1, large_near, lin, false);
+        fetch_flush(cpu, true);
     }
     FetchEntry *f = &cpu->fetch[(lin >> 12) & (FETCH_TLB_SIZE - 1)];
     f->gen = 0;
+    cpu->walk_gen++;
     cpu->tlb_gen++;
 }
 
@@ -115,9 +176,14 @@ void tlb_protect_page(X86Cpu *cpu, const uint8_t *host_page)
     }
 }
 
-static void log_fill(X86Cpu *cpu, unsigned mode, unsigned i, bool global)
+static void log_fill(X86Cpu *cpu, TlbEntry *e, unsigned mode, unsigned i, bool global)
 {
+    if (e->meta & META_LOGGED << global) {
+        return;
+    }
     uint16_t *logged = &cpu->tlb_logged[global];
+    e->meta |= META_LOGGED << global;
+    cpu->tlb_modes[global] |= (uint8_t)(1u << mode);
     if (*logged < TLB_LOG) {
         cpu->tlb_log[global][*logged] = (uint16_t)(mode << TLB_BITS | i);
     }
@@ -131,16 +197,13 @@ void tlb_fill(X86Cpu *cpu, gva_t lin, unsigned mode, const Walk *w, uint8_t *hos
     unsigned i = (unsigned)(lin >> 12) & (TLB_SIZE - 1);
     TlbEntry *e = &cpu->tlb[mode][i];
     gva_t page = lin & PAGE_MASK;
-    uint64_t meta = META_FILLED | (w->global ? META_GLOBAL : 0) | (w->shift > 12 ? META_LARGE : 0);
-    if (e->rtag != page || e->meta != meta) {
-        log_fill(cpu, mode, i, w->global);
-    }
+    log_fill(cpu, e, mode, i, w->global);
     e->rtag = page;
     e->wtag = writable ? page : no_match(i);
     e->addend = (uintptr_t)host - lin;
-    e->meta = meta;
+    e->meta = (e->meta & (META_LOGGED | META_LOGGED << 1)) | META_FILLED | (w->global ? META_GLOBAL : 0) |
+              (w->shift > 12 ? META_LARGE : 0);
     if (w->shift > 12) {
-        cpu->tlb_large_lo = MIN(cpu->tlb_large_lo, page & ~(BIT64(w->shift) - 1));
-        cpu->tlb_large_hi = MAX(cpu->tlb_large_hi, page | (BIT64(w->shift) - 1));
+        tlb_note_large(cpu, lin, w->shift);
     }
 }

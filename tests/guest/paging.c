@@ -412,6 +412,121 @@ static void caching(void)
     map(P | W | U);
 }
 
+/* Use the page, give its region another last-level table, invalidate by `how`: the page's neighbour is in the new one. */
+#define MOVED(flags, how)                                                                                            \
+    do {                                                                                                             \
+        map(P | W | (flags));                                                                                        \
+        l1[1] = (uint64_t)frame | P | W | (flags);                                                                   \
+        invlpg(page);                                                                                                \
+        check_eq(value(), 1);                                                                                        \
+        *l2 = (uint64_t)fresh | P | W | U;                                                                           \
+        how;                                                                                                         \
+        check_at(*(volatile uint8_t *)(page + 4096 + 16) == 2, "stale table after " #how, __FILE__, __LINE__, 0, 0); \
+        invlpg(page + 4096);                                                                                         \
+    } while (0)
+
+/* What is remembered of the levels above the last (4.10.3): dropped by every invalidation, never final for a fault. */
+static void upper_levels(void)
+{
+    uint64_t cr4 = read_cr4();
+    uint64_t *fresh = alloc_pages(1);
+    fresh[5] = fresh[6] = (uint64_t)other | P | W | U;
+    MOVED(0, invlpg(page));
+    MOVED(0, flush());
+    MOVED(G, flush()); /* tables have no G: only the page itself stays */
+    MOVED(G, write_cr4(cr4 ^ CR4_PGE); write_cr4(cr4));
+    if (invpcid) {
+        MOVED(0, do_invpcid(0, 0, (uint64_t)page));
+        MOVED(0, do_invpcid(1, 0, 0));
+        MOVED(G, do_invpcid(2, 0, 0));
+        MOVED(G, do_invpcid(3, 0, 0));
+    }
+    if (pcid) {
+        uint64_t cr3 = read_cr3();
+        write_cr4(cr4 | CR4_PCIDE);
+        MOVED(0, write_cr3(cr3));
+        MOVED(0, write_cr3(cr3 | 5); invlpg(page); write_cr3(cr3));
+        write_cr4(cr4);
+    }
+    /* a table that was absent is seen when it comes, without an invalidation */
+    map(P | W);
+    uint64_t table = *l2;
+    *l2 = 0;
+    flush();
+    check_eq(touch(READ, false).vector, PF);
+    *l2 = table;
+    check_eq(value(), 1);
+    /* more rights in an upper level: one fault at most for what was remembered (4.10.4.3) */
+    map(P | W | U);
+    *l2 &= ~(uint64_t)(W | U);
+    flush();
+    check_eq(value(), 1);
+    *l2 |= W | U;
+    touch(WRITE, true);
+    check_eq(touch(WRITE, true).vector, -1);
+    /* a page inside the region turns into a large one, and back */
+    uint8_t *big = alloc_pages(1024);
+    uint64_t base = ((uint64_t)big + 0x1fffff) & ~0x1fffffull;
+    *(uint8_t *)(base + 0x5000 + 16) = 3;
+    *(uint8_t *)(base + 0x6000 + 16) = 4;
+    *l2 = base | P | W | U | PS;
+    invlpg(page);
+    check_eq(value(), 3);
+    check_eq(*(volatile uint8_t *)(page + 4096 + 16), 4);
+    *l2 = (uint64_t)fresh | P | W | U;
+    invlpg(page + 0x100000); /* any address of the large page drops all its pieces */
+    check_eq(value(), 2);
+    check_eq(*(volatile uint8_t *)(page + 4096 + 16), 2);
+    l1[1] = 0;
+    map(P | W | U);
+}
+
+/* More translations than any log of them holds, in three regions; all must go. */
+static void many_pages(uint64_t flags, void (*drop)(void))
+{
+    static uint64_t *tables[3];
+    uint8_t *first = page - (5ull << 12) + (1ull << 21);
+    for (unsigned t = 0; t < 3; t++) {
+        tables[t] = tables[t] ? tables[t] : alloc_pages(1);
+        l2[1 + t] = (uint64_t)tables[t] | P | W | U;
+    }
+    unsigned stale = 0;
+    for (unsigned turn = 1; turn <= 2; turn++) {
+        for (unsigned n = 0; n < 3 * 512; n++) {
+            tables[n / 512][n % 512] = (uint64_t)(turn == 1 ? frame : other) | P | W | flags;
+        }
+        drop();
+        for (unsigned n = 0; n < 3 * 512; n++) {
+            stale += *(volatile uint8_t *)(first + n * 4096ull + 16) != turn;
+        }
+    }
+    check_eq(stale, 0);
+    l2[1] = l2[2] = l2[3] = 0;
+    drop();
+}
+static void drop_globals(void)
+{
+    uint64_t cr4 = read_cr4();
+    write_cr4(cr4 ^ CR4_PGE);
+    write_cr4(cr4);
+}
+static void many(void)
+{
+    many_pages(0, flush);
+    many_pages(G, drop_globals);
+    many_pages(0, drop_globals);
+    /* globals stay when the others overflow */
+    map(P | W | G);
+    invlpg(page);
+    check_eq(value(), 1);
+    many_pages(0, flush);
+    *l1 = (uint64_t)other | P | W | G;
+    invlpg(page);
+    check_eq(value(), 2);
+    map(P | W | U);
+    invlpg(page);
+}
+
 /* The page under test and the one after it; they are not neighbours in physical memory. */
 static void crossing(void)
 {
@@ -652,6 +767,8 @@ void guest_main(void)
     reserved_bits();
     large_pages();
     caching();
+    upper_levels();
+    many();
     protection_keys();
     crossing();
     restart();
