@@ -215,17 +215,30 @@ static uint8_t fetch_byte(X86Cpu *cpu, unsigned n)
     return f->host ? f->host[offset] : (uint8_t)space_read(cpu->machine->memory, f->phys + offset, 1);
 }
 
+/* The next bytes, n being there; returns how many are now.  Bytes that the instruction may not have must not fault. */
+static unsigned fetch_more(X86Cpu *cpu, uint8_t *bytes, unsigned n)
+{
+    if (cpu->code64) { /* no limit: what follows in the page is as good as its first byte */
+        const FetchEntry *f = mmu_fetch(cpu, cpu->rip + n);
+        if (f->host) {
+            unsigned offset = (unsigned)((cpu->rip + n) & (PAGE_SIZE - 1));
+            unsigned len = MIN(15 - n, (unsigned)PAGE_SIZE - offset);
+            memcpy(bytes + n, f->host + offset, len);
+            return n + len;
+        }
+    }
+    bytes[n] = fetch_byte(cpu, n);
+    return n + 1;
+}
+
 void insn_fetch(X86Cpu *cpu, Insn *out)
 {
     uint8_t bytes[16];
+    unsigned n = 0;
     cpu->insn_rip = cpu->rip;
-    for (unsigned n = 1;; n++) {
-        /* Byte by byte: only bytes the instruction really has may fault. */
-        bytes[n - 1] = fetch_byte(cpu, n - 1);
-        if (insn_decode(out, bytes, n, cpu->code_size, &cpu->features) != DECODE_SHORT || n == 15) {
-            break;
-        }
-    }
+    do {
+        n = fetch_more(cpu, bytes, n);
+    } while (insn_decode(out, bytes, n, cpu->code_size, &cpu->features) == DECODE_SHORT && n < 15);
     if (log_on(LOG_IN_ASM)) {
         g_autoptr(GString) text = g_string_new(NULL);
         disas_append(text, bytes, out->len, cpu->rip, cpu->code_size);
