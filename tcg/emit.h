@@ -134,3 +134,6 @@ bool emit_call(Tr *t, const Insn *i);
 bool emit_group5(Tr *t, const Insn *i);
 /* ---- emit_vector.c: SSE and AVX ---- */
 bool emit_vector(Tr *t, const Insn *i);
+/* ---- emit_x87.c, emit_mmx.c ---- */
+bool emit_x87(Tr *t, const Insn *i);
+bool emit_mmx(Tr *t, const Insn *i);

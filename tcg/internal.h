@@ -15,6 +15,7 @@ struct Jit {
     /* common routines, addresses in rw (branches are relative, both mappings have the same layout) */
     const uint8_t *enter, *exit, *exit_jump, *call_insn, *call_insn_flags, *load_flags;
     const uint8_t *spill_vectors, *load_xmm, *load_ymm; /* flags and general registers stay but for the flags of spill */
+    const uint8_t *fetch_x87; /* the guest's x87 state into the host; only flags change */
     JitJump jumps[JIT_JUMPS];
 };
 
@@ -76,6 +77,17 @@ typedef enum FlagPlace {
     FLAGS_DEAD,
 } FlagPlace;
 
+/* x87 pointers not yet stored in X86Cpu.fpu. */
+typedef struct X87Pointers {
+    bool owed;    /* those of instruction n */
+    bool operand; /* and the selector of an operand in segment seg */
+    uint8_t n, seg;
+} X87Pointers;
+
+typedef struct X87Fetch {
+    uint8_t *from, *back;
+} X87Fetch;
+
 typedef struct Stub {
     unsigned n;        /* instruction to be done by the interpreter */
     uint8_t *from[2];  /* jumps to here */
@@ -83,6 +95,7 @@ typedef struct Stub {
     FlagPlace place;
     FlagDesc desc;
     bool wants_flags;  /* the host's flags are expected at `back` */
+    X87Pointers pointers;
 } Stub;
 
 typedef struct Exit {
@@ -106,6 +119,10 @@ typedef struct Tr {
     unsigned num_exits;
     int last_vector;          /* number of the last instruction that runs on the host's vector registers, or -1 */
     uint8_t *vectors_from, *vectors_back; /* the entry's jump to fetch them, and where it goes on */
+    bool fpu_live;            /* the guest's x87 state is in the host's x87 unit */
+    X87Pointers pointers;
+    X87Fetch fetches[MAX_INSNS];
+    unsigned num_fetches;
     bool ended;               /* the block's way out has been emitted */
 } Tr;
 
@@ -160,6 +177,20 @@ void tr_vectors_enter(Tr *t);
 void tr_vectors_emit_stub(Tr *t);
 /* After instruction n was done by C, which has brought them home: back, if an instruction behind it uses them. */
 void tr_vectors_again(Tr *t, unsigned n);
+
+/* ---- x87.c ---- */
+
+/* The next instruction works on the host's x87 unit.  H_ADDR stays; call before the host's flags are used. */
+void tr_x87_enter(Tr *t);
+/* The x87 instruction i has been emitted, its operand's address is in H_ADDR: its pointers. */
+void tr_x87_track(Tr *t, const Insn *i);
+/* C code or another block may look at the pointers now. */
+void tr_x87_before_c(Tr *t);
+void tr_x87_store_pointers(Tr *t, const X87Pointers *p);
+/* The out-of-line parts of tr_x87_enter(). */
+void tr_x87_emit_fetches(Tr *t);
+/* Is it one of the x87 instructions that do not record their addresses? */
+bool insn_x87_control(const Insn *i);
 
 /* ---- translate.c ---- */
 /* Instruction n by its interpreter handler. */

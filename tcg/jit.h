@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "target/x86/fpu.h"
 #include "target/x86/insn.h"
 
 typedef struct Jit Jit;
@@ -39,6 +40,7 @@ enum {
     JIT_MODE_SSE = 1 << 12, /* SSE instructions may run: no EM, no TS, OSFXSR */
     JIT_MODE_FP = 1 << 13,  /* all SIMD exceptions are masked: the host's never fire */
     JIT_MODE_AVX = 1 << 14, /* AVX instructions may run: OSXSAVE, XCR0 has SSE and AVX, no TS */
+    JIT_MODE_X87 = 1 << 15, /* x87 and MMX instructions may run: no EM, no TS, all x87 exceptions are masked */
 };
 
 /* Everything a translation depends on besides its bytes and address. */
@@ -46,9 +48,10 @@ static inline uint32_t jit_mode(const X86Cpu *cpu)
 {
     bool sse = !(cpu->cr0 & (CR0_EM | CR0_TS)) && (cpu->cr4 & CR4_OSFXSR);
     bool avx = !(cpu->cr0 & CR0_TS) && (cpu->cr4 & CR4_OSXSAVE) && (cpu->xcr0 & 6) == 6;
+    bool x87 = !(cpu->cr0 & (CR0_EM | CR0_TS)) && fpu_all_masked(&cpu->fpu);
     bool masked = (cpu->mxcsr & 0x1f80) == 0x1f80;
     return cpu->mem_mode | (uint32_t)cpu->code_size << 4 | (uint32_t)cpu->cpl << 8 | (sse ? JIT_MODE_SSE : 0) |
-           (masked ? JIT_MODE_FP : 0) | (avx ? JIT_MODE_AVX : 0);
+           (masked ? JIT_MODE_FP : 0) | (avx ? JIT_MODE_AVX : 0) | (x87 ? JIT_MODE_X87 : 0);
 }
 /* Can code of the present mode be translated at all? */
 static inline bool jit_mode_ok(const X86Cpu *cpu)

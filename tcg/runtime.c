@@ -121,6 +121,21 @@ static const uint8_t *emit_load_flags(Asm *a)
     return here;
 }
 
+static const uint8_t *emit_fetch_x87(Asm *a)
+{
+    const uint8_t *here = a->p;
+    store_guest(a);
+    asm_op(a, ENC_W, ENC_1, 0x83, 5, op_reg(H_RSP));
+    asm_byte(a, 8);
+    asm_mov_rr(a, H_RDI, H_CPU);
+    call_c(a, (const void *)fpu_make_live);
+    asm_op(a, ENC_W, ENC_1, 0x83, 0, op_reg(H_RSP));
+    asm_byte(a, 8);
+    load_guest(a);
+    asm_byte(a, 0xc3);
+    return here;
+}
+
 void runtime_emit(Jit *jit)
 {
     enum { RUNTIME_SIZE = 8192 };
@@ -161,6 +176,7 @@ void runtime_emit(Jit *jit)
     jit->call_insn = emit_call_insn(jit, &a, exit_rip_set, false);
     jit->call_insn_flags = emit_call_insn(jit, &a, exit_rip_set, true);
     jit->load_flags = runtime_emit_load_flags(&a, emit_load_flags(&a));
+    jit->fetch_x87 = emit_fetch_x87(&a);
     g_assert(!a.full);
     jit->next = jit->rw + RUNTIME_SIZE;
     jit->start = RUNTIME_SIZE;

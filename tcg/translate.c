@@ -23,13 +23,15 @@ static void call_insn(Tr *t, unsigned n, bool flags)
 static bool changes_mxcsr(const Insn *i)
 {
     const char *name = insn_row(i)->name;
-    return strncmp(name, "ldmxcsr", 7) == 0 || strncmp(name, "vldmxcsr", 8) == 0 || strstr(name, "rstor");
+    return strncmp(name, "ldmxcsr", 7) == 0 || strncmp(name, "vldmxcsr", 8) == 0 || strstr(name, "xrstor");
 }
 
 void tr_call_insn(Tr *t)
 {
     tr_flags_to_cpu(t);
+    tr_x87_before_c(t);
     call_insn(t, t->n, false);
+    t->fpu_live = false;
     t->place = FLAGS_IN_CPU;
     t->desc.kind = DESC_NONE;
     if (!insn_undefined(&t->src->insns[t->n]) && changes_mxcsr(&t->src->insns[t->n])) {
@@ -141,7 +143,11 @@ static void emit_stub(Tr *t, const Stub *s)
     if (s->place == FLAGS_IN_DESC) {
         tr_flags_store(t, &s->desc, s->place);
     }
+    tr_x87_store_pointers(t, &s->pointers);
     call_insn(t, s->n, s->wants_flags);
+    if (insn_row(&t->src->insns[s->n])->attr & (A_X87 | A_MMX)) {
+        asm_call_to(&t->a, t->jit->fetch_x87); /* its handler has brought the state home */
+    }
     if (s->back) {
         tr_vectors_again(t, s->n);
         asm_jmp_to(&t->a, s->back);
@@ -208,6 +214,7 @@ const uint8_t *jit_translate(Jit *jit, const JitSource *src)
     for (unsigned i = 0; i < t.num_stubs; i++) {
         emit_stub(&t, &t.stubs[i]);
     }
+    tr_x87_emit_fetches(&t);
     for (unsigned i = 0; i < t.num_exits; i++) {
         emit_exit(&t, &t.exits[i]);
     }

@@ -9,6 +9,7 @@
 #include "softmmu/core/machine.h"
 #include "target/x86/debug.h"
 #include "target/x86/flags.h"
+#include "target/x86/fpu.h"
 #include "target/x86/mem.h"
 #include "tcg/jit.h"
 
@@ -206,6 +207,7 @@ static void sleep_until_event(InterpVcpu *v)
 /* Park while the accelerator is paused.  False when the thread must end. */
 static bool park(InterpVcpu *v)
 {
+    fpu_sync(v->cpu); /* others may look at it now */
     gate_leave(&v->gate);
     g_mutex_lock(&v->mutex);
     while (v->stop && !v->quit) {
@@ -277,6 +279,7 @@ static bool serve_events(InterpVcpu *v)
 static void triple_fault(X86Cpu *cpu)
 {
     if (log_on(LOG_INT | LOG_CPU_RESET)) {
+        fpu_sync(cpu);
         g_autoptr(GString) text = g_string_new(NULL);
         cpu_dump(cpu, text);
         log_printf("triple fault on cpu %u\n%s", cpu->index, text->str);

@@ -276,6 +276,11 @@ struct X86Cpu {
     uint32_t pkru, pkrs; /* rights of protection keys: user and supervisor pages */
 
     X87 fpu;
+    /*
+     * The registers, TOP, tags and status word of `fpu` are in the host's x87 unit, of this vCPU's thread: fpu_sync()
+     * before looking.  The control word and the pointers are right here in any case.
+     */
+    bool fpu_live;
     uint32_t mxcsr;
     Vec v[32];          /* XMM/YMM/ZMM */
 

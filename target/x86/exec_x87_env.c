@@ -8,7 +8,9 @@
 static void fldcw(X86Cpu *cpu, const Insn *i)
 {
     x87_check(cpu);
+    bool masked = fpu_all_masked(&cpu->fpu);
     fpu_set_control(&cpu->fpu, mem_read16(cpu, i->seg, insn_ea(cpu, i)));
+    fpu_control_changed(cpu, masked);
 }
 
 static void fnstcw(X86Cpu *cpu, const Insn *i)
@@ -38,7 +40,9 @@ static void fnclex(X86Cpu *cpu, const Insn *i)
 static void fninit(X86Cpu *cpu, const Insn *i)
 {
     x87_check_no_wait(cpu);
+    bool masked = fpu_all_masked(&cpu->fpu);
     fpu_init(&cpu->fpu);
+    fpu_control_changed(cpu, masked);
 }
 
 /* FNENI, FNDISI, FNSETPM of older coprocessors. */
@@ -86,8 +90,10 @@ static void fldenv(X86Cpu *cpu, const Insn *i)
     uint8_t image[FPU_SAVE_MAX];
     FpuLayout l = layout(cpu, i);
     x87_check(cpu);
+    bool masked = fpu_all_masked(&cpu->fpu);
     read_image(cpu, i, image, fpu_env_size(l));
     fpu_load_env(&cpu->fpu, l, image);
+    fpu_control_changed(cpu, masked);
 }
 
 /* The exceptions are masked after their masks were saved. */
@@ -96,9 +102,11 @@ static void fnstenv(X86Cpu *cpu, const Insn *i)
     uint8_t image[FPU_SAVE_MAX];
     FpuLayout l = layout(cpu, i);
     x87_check_no_wait(cpu);
+    bool masked = fpu_all_masked(&cpu->fpu);
     fpu_store_env(&cpu->fpu, l, image);
     write_image(cpu, i, image, fpu_env_size(l));
     fpu_set_control(&cpu->fpu, cpu->fpu.cw | FSW_EXCEPTIONS);
+    fpu_control_changed(cpu, masked);
 }
 
 static void frstor(X86Cpu *cpu, const Insn *i)
@@ -107,9 +115,11 @@ static void frstor(X86Cpu *cpu, const Insn *i)
     FpuLayout l = layout(cpu, i);
     unsigned env = fpu_env_size(l);
     x87_check(cpu);
+    bool masked = fpu_all_masked(&cpu->fpu);
     read_image(cpu, i, image, env + 80);
     fpu_load_env(&cpu->fpu, l, image);
     fpu_load_stack(&cpu->fpu, image + env);
+    fpu_control_changed(cpu, masked);
 }
 
 static void fnsave(X86Cpu *cpu, const Insn *i)
@@ -118,10 +128,12 @@ static void fnsave(X86Cpu *cpu, const Insn *i)
     FpuLayout l = layout(cpu, i);
     unsigned env = fpu_env_size(l);
     x87_check_no_wait(cpu);
+    bool masked = fpu_all_masked(&cpu->fpu);
     fpu_store_env(&cpu->fpu, l, image);
     fpu_store_stack(&cpu->fpu, image + env);
     write_image(cpu, i, image, env + 80);
     fpu_init(&cpu->fpu);
+    fpu_control_changed(cpu, masked);
 }
 
 static void fwait(X86Cpu *cpu, const Insn *i)

@@ -326,9 +326,8 @@ static void fisttp_m64(X86Cpu *cpu, const Insn *i)
 
 /* ---- register to register ---- */
 
-static void copy_to_sti(X86Cpu *cpu, const Insn *i, bool pop)
+static void copy_to_sti(X87 *f, const Insn *i, bool pop)
 {
-    X87 *f = x87_begin(cpu, i);
     Float80 v = fpu_get(f, 0);
     if (fpu_empty(f, 0)) {
         if (!fpu_stack_fault(f, false)) {
@@ -346,22 +345,22 @@ static void copy_to_sti(X86Cpu *cpu, const Insn *i, bool pop)
 
 static void fst_sti(X86Cpu *cpu, const Insn *i)
 {
-    copy_to_sti(cpu, i, false);
+    copy_to_sti(x87_begin(cpu, i), i, false);
 }
 static void fstp_sti(X86Cpu *cpu, const Insn *i)
 {
-    copy_to_sti(cpu, i, true);
+    copy_to_sti(x87_begin(cpu, i), i, true);
 }
 
 /* QUIRK: the alias D9 /3 pops an empty register without a fault and without a copy. */
 static void fstp1_sti(X86Cpu *cpu, const Insn *i)
 {
-    if (fpu_empty(&cpu->fpu, 0)) {
-        X87 *f = x87_begin(cpu, i);
+    X87 *f = x87_begin(cpu, i);
+    if (fpu_empty(f, 0)) {
         f->sw &= (uint16_t)~FSW_C1;
         fpu_pop(f);
     } else {
-        fstp_sti(cpu, i);
+        copy_to_sti(f, i, true);
     }
 }
 

@@ -130,6 +130,7 @@ static void get_xmm(X86Cpu *cpu, const uint8_t *area)
 
 static void fx_check(X86Cpu *cpu)
 {
+    fpu_sync(cpu);
     if (cpu->cr0 & (CR0_EM | CR0_TS)) {
         cpu_raise(cpu, EXC_NM);
     }
@@ -177,7 +178,9 @@ static void fxrstor(X86Cpu *cpu, const Insn *i)
         }
         cpu->mxcsr = mxcsr;
     }
+    bool masked = fpu_all_masked(&cpu->fpu);
     fpu_load_fx(&cpu->fpu, i->osize == 3, area);
+    fpu_control_changed(cpu, masked);
     if (fx_has_xmm(cpu)) {
         get_xmm(cpu, area);
     }
@@ -207,6 +210,7 @@ BOTH_FORMS(stmxcsr, store_mxcsr(cpu, i));
 /* SDM vol 1 13.7: availability; the components asked for. */
 static uint64_t xsave_enter(X86Cpu *cpu)
 {
+    fpu_sync(cpu);
     if (!(cpu->cr4 & CR4_OSXSAVE)) {
         cpu_raise_ud(cpu);
     }
@@ -364,12 +368,14 @@ static void check_header(X86Cpu *cpu, const uint8_t *area)
 
 static void load_x87(X86Cpu *cpu, const Insn *i, const uint8_t *area, bool present)
 {
+    bool masked = fpu_all_masked(&cpu->fpu);
     if (present) {
         fpu_load_fx(&cpu->fpu, i->osize == 3, area);
     } else {
         memset(cpu->fpu.r, 0, sizeof(cpu->fpu.r));
         fpu_init(&cpu->fpu);
     }
+    fpu_control_changed(cpu, masked);
 }
 
 /* 16 bytes of each vector register, from byte `at` of it. */

@@ -72,6 +72,33 @@ void fpu_set_full_tags(X87 *f, uint16_t value);
 void fpu_set_control(X87 *f, uint16_t value);
 void fpu_init(X87 *f); /* FNINIT: the registers' contents stay */
 
+/*
+ * Bring home what translated code keeps in the host's x87 unit (fpu_live.c): before anything looks at X86Cpu.fpu, by the
+ * vCPU's own thread.  C code that uses `long double` may not run in that thread before this either.
+ */
+void fpu_spill(X86Cpu *cpu);
+static inline void fpu_sync(X86Cpu *cpu)
+{
+    if (unlikely(cpu->fpu_live)) {
+        fpu_spill(cpu);
+    }
+}
+/* The other way round, for translated code.  All six exceptions must be masked in the control word. */
+GENERAL_REGS_ONLY void fpu_make_live(X86Cpu *cpu);
+
+/* May translated code leave x87 and MMX instructions to the host as far as exceptions go? */
+static inline bool fpu_all_masked(const X87 *f)
+{
+    return (f->cw & FSW_EXCEPTIONS) == FSW_EXCEPTIONS;
+}
+/* A handler has replaced the control word: code translated for the other answer must be left. */
+static inline void fpu_control_changed(X86Cpu *cpu, bool were_masked)
+{
+    if (fpu_all_masked(&cpu->fpu) != were_masked) {
+        cpu->break_block = true;
+    }
+}
+
 /* FWAIT's rule for #NM, then pending exceptions (fpu_check.c); the other checks are in exec.h. */
 void x87_check_fwait(X86Cpu *cpu);
 

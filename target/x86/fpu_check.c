@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What stands between an x87 or MMX instruction and its execution: #UD, #NM, and exceptions left pending.
+ * What stands between an x87 or MMX instruction and its execution: state kept elsewhere, #UD, #NM, and exceptions left
+ * pending.
  * Spec: Intel SDM vol 1 sections 8.3.11, 8.7; vol 3 table 2-2.
  */
 #include "target/x86/fpu.h"
@@ -9,6 +10,7 @@
 
 void x87_check_no_wait(X86Cpu *cpu)
 {
+    fpu_sync(cpu);
     if (unlikely(cpu->cr0 & (CR0_EM | CR0_TS))) {
         cpu_raise(cpu, EXC_NM);
     }
@@ -35,6 +37,7 @@ void x87_check(X86Cpu *cpu)
 
 void mmx_check(X86Cpu *cpu)
 {
+    fpu_sync(cpu);
     if (unlikely(cpu->cr0 & CR0_EM)) {
         cpu_raise_ud(cpu);
     }
@@ -47,6 +50,7 @@ void mmx_check(X86Cpu *cpu)
 /* FWAIT: #NM needs TS and MP; EM does not matter (SDM vol 3 table 2-2). */
 void x87_check_fwait(X86Cpu *cpu)
 {
+    fpu_sync(cpu);
     if ((cpu->cr0 & (CR0_MP | CR0_TS)) == (CR0_MP | CR0_TS)) {
         cpu_raise(cpu, EXC_NM);
     }

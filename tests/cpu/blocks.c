@@ -25,46 +25,53 @@ typedef struct Seq {
     unsigned num;
     uint8_t bytes[MAX_BLOCK * 15];
     unsigned len;
+    uint32_t attr;         /* of all rows: what state they work on */
     uint32_t undef, ever_undef; /* flags nobody defines after the block; after some instruction of it */
     bool lazy;             /* the flags before it are those of an operation, see random_lazy() */
     uint8_t cc_op;
     uint64_t cc_dst, cc_src;
 } Seq;
 
-static unsigned *choices; /* vector rows first */
-static unsigned num_choices, num_vector_rows;
+typedef struct Result {
+    Outcome outcome;
+    X87 fpu;
+} Result;
 
-static int by_class(const void *a, const void *b)
+enum { CLASS_X87, CLASS_VECTOR, CLASS_OTHER, NUM_CLASSES };
+static unsigned *choices[NUM_CLASSES];
+static unsigned num_choices[NUM_CLASSES], all_choices;
+
+static unsigned class_of(const InsnRow *row)
 {
-    const unsigned *x = a, *y = b;
-    int vx = !(insn_rows[*x].attr & A_SSE), vy = !(insn_rows[*y].attr & A_SSE);
-    return vx != vy ? vx - vy : (int)*x - (int)*y;
+    return row->attr & (A_X87 | A_MMX) ? CLASS_X87 : row->attr & A_SSE ? CLASS_VECTOR : CLASS_OTHER;
 }
 
-/* Rows worth mixing: integer and vector instructions of 64-bit code that neither trap by nature nor depend on time. */
+/* Rows worth mixing: those of 64-bit code that neither trap by nature nor depend on time. */
 static void choose_rows(const char *name, const FeatureSet *features)
 {
-    choices = g_new0(unsigned, insn_num_rows);
+    for (unsigned k = 0; k < NUM_CLASSES; k++) {
+        choices[k] = g_new0(unsigned, insn_num_rows);
+    }
     for (unsigned r = 0; r < insn_num_rows; r++) {
         const InsnRow *row = &insn_rows[r];
-        if (row_runs_in_user_mode(row) && (row->modes & MODE_64) && !(row->attr & A_NODIFF) &&
-            !(row->attr & (A_X87 | A_MMX | A_REP)) && feature_in(features, row->feature) &&
-            (!name || strcmp(name, row->name) == 0) && strncmp(row->name, "popf", 4) != 0 &&
-            strncmp(row->name, "fx", 2) != 0 && strncmp(row->name, "xsave", 5) != 0 &&
-            strncmp(row->name, "xrstor", 6) != 0) {
-            choices[num_choices++] = r;
-            num_vector_rows += (row->attr & A_SSE) != 0;
+        if (row_runs_in_user_mode(row) && (row->modes & MODE_64) && !(row->attr & A_NODIFF) && !(row->attr & A_REP) &&
+            feature_in(features, row->feature) && (!name || strcmp(name, row->name) == 0) &&
+            strncmp(row->name, "popf", 4) != 0) {
+            unsigned k = class_of(row);
+            choices[k][num_choices[k]++] = r;
+            all_choices++;
         }
     }
-    qsort(choices, num_choices, sizeof(*choices), by_class);
 }
 
-/* There are many more vector rows than others: half of the instructions are of either kind. */
+/* There are many more vector rows than others: a third of the instructions are of each class. */
 static unsigned random_row(Rng *rng)
 {
-    unsigned others = num_choices - num_vector_rows;
-    bool vector = others == 0 || (num_vector_rows && (rng_next(rng) & 1));
-    return choices[vector ? rng_next(rng) % num_vector_rows : num_vector_rows + rng_next(rng) % others];
+    unsigned k;
+    do {
+        k = (unsigned)(rng_next(rng) % NUM_CLASSES);
+    } while (!num_choices[k]);
+    return choices[k][rng_next(rng) % num_choices[k]];
 }
 
 /* A memory operand later in a block must not depend on registers that the block has changed. */
@@ -119,6 +126,7 @@ static bool add_insn(Seq *s, Rng *rng, const FeatureSet *features)
     for (unsigned m = 0; m < c.num_mem; m++) {
         s->mem[s->num_mem++] = c.mem[m];
     }
+    s->attr |= insn_rows[row].attr;
     s->ever_undef |= insn_rows[row].flags_undef;
     s->undef = (s->undef & ~insn_rows[row].flags_written) | insn_rows[row].flags_undef;
     return true;
@@ -152,19 +160,33 @@ static void make_block(Seq *s, Rng *rng, const FeatureSet *features, unsigned mo
             continue;
         }
         const InsnRow *row = &insn_rows[s->rows[s->num - 1]];
-        if ((row->attr & A_END) || strstr(row->name, "ldmxcsr")) { /* the translator ends blocks there too */
-            return;
+        if ((row->attr & A_END) || strstr(row->name, "ldmxcsr") || strstr(row->name, "xrstor")) {
+            break; /* the translator ends blocks there too */
         }
+    }
+    FxImage *fx = &s->first.fx, vectors = *fx;
+    if ((s->attr & (A_X87 | A_MMX)) && class_of(&insn_rows[s->rows[0]]) != CLASS_X87) { /* what comes later has x87 state */
+        random_fx(&s->first, rng, s->attr & (A_X87 | A_MMX));
+        fx->mxcsr = vectors.mxcsr;
+        memcpy(fx->xmm, vectors.xmm, sizeof(fx->xmm));
+        memcpy(fx->ymm, vectors.ymm, sizeof(fx->ymm));
     }
 }
 
 static void load(Engine *e, const Seq *s)
 {
+    fpu_sync(engine_cpu(e));
     engine_load(e, &s->first);
     for (unsigned m = 0; m < s->num_mem; m++) {
         memcpy(engine_memory(e, s->mem[m].addr), s->mem[m].bytes, s->mem[m].len);
     }
     memcpy(engine_memory(e, s->first.ip), s->bytes, s->len);
+    X87 *f = &engine_cpu(e)->fpu;
+    f->fop = 0x123;
+    f->fcs = 0x45;
+    f->fds = 0x67;
+    f->fip = 0x1122334455667788;
+    f->fdp = 0x99aabbccddeeff00;
     if (s->lazy) {
         X86Cpu *cpu = engine_cpu(e);
         cpu->cc_op = s->cc_op;
@@ -173,7 +195,14 @@ static void load(Engine *e, const Seq *s)
     }
 }
 
-static void interpret(Engine *e, const Seq *s, Outcome *out)
+static void finish(Engine *e, bool done, Result *out)
+{
+    fpu_sync(engine_cpu(e));
+    out->fpu = engine_cpu(e)->fpu;
+    engine_outcome(e, done, &out->outcome);
+}
+
+static void interpret(Engine *e, const Seq *s, Result *out)
 {
     X86Cpu *cpu = engine_cpu(e);
     load(e, s);
@@ -186,7 +215,7 @@ static void interpret(Engine *e, const Seq *s, Outcome *out)
             break;
         }
     }
-    engine_outcome(e, done, out);
+    finish(e, done, out);
 }
 
 static unsigned host_mxcsr(void)
@@ -203,6 +232,7 @@ static bool run(X86Cpu *cpu, Jit *jit, const uint8_t *code, uint8_t **jump)
         cpu->rip = cpu->insn_rip;
         return false;
     }
+    cpu->break_block = false;
     *jump = jit_run(jit, code);
     return true;
 }
@@ -211,17 +241,17 @@ static bool run(X86Cpu *cpu, Jit *jit, const uint8_t *code, uint8_t **jump)
  * As one block, or cut in two that are connected, so that what the first leaves in the host's registers is what the
  * second finds there.
  */
-static void translate(Engine *e, Jit *jit, const Seq *s, unsigned cut, const FeatureSet *features, Outcome *out)
+static void translate(Engine *e, Jit *jit, const Seq *s, unsigned cut, const FeatureSet *features, Result *out)
 {
     static const uint32_t gen;
     static Insn insns[MAX_BLOCK];
     static uint8_t data[DATA_SIZE], stack[STACK_SIZE];
+    unsigned at = 0;
     X86Cpu *cpu = engine_cpu(e);
     gva_t cut_rip = s->first.ip;
     load(e, s);
     memcpy(data, engine_memory(e, DATA_BASE), cut ? DATA_SIZE : 0);
     memcpy(stack, engine_memory(e, STACK_BASE), cut ? STACK_SIZE : 0);
-    unsigned at = 0;
     for (unsigned n = 0; n < s->num; n++) {
         cut_rip = n == cut ? s->first.ip + at : cut_rip;
         insn_decode(&insns[n], s->bytes + at, s->len - at, 2, features);
@@ -246,11 +276,43 @@ static void translate(Engine *e, Jit *jit, const Seq *s, unsigned cut, const Fea
         }
         done = run(cpu, jit, code, &jump);
     }
+    unsigned next;
+    while (done && cpu->break_block && (next = (unsigned)(cpu->insn - insns) + 1) < s->num) {
+        /* on behind an instruction that has changed the mode */
+        rest = (JitSource){.insns = insns + next, .num = s->num - next, .rip = cpu->rip, .mode = jit_mode(cpu),
+                           .page_gen = &gen};
+        done = run(cpu, jit, jit_translate(jit, &rest), &jump);
+    }
     if (cpu->vec_live || host_mxcsr() != 0x1f80) {
         printf("left with the guest's vector state: %u, MXCSR %#x\n", cpu->vec_live, host_mxcsr());
         exit(1);
     }
-    engine_outcome(e, done, out);
+    finish(e, done, out);
+}
+
+static void explain_fpu(const X87 *a, const X87 *b, GString *why)
+{
+    g_string_append_printf(why, "  x87 cw %x/%x sw %x/%x top %u/%u empty %02x/%02x fop %03x/%03x fcs %x/%x fds %x/%x fip %"
+                           PRIx64 "/%" PRIx64 " fdp %" PRIx64 "/%" PRIx64 "\n", a->cw, b->cw, a->sw, b->sw, a->top, b->top,
+                           a->empty, b->empty, a->fop, b->fop, a->fcs, b->fcs, a->fds, b->fds, a->fip, b->fip, a->fdp,
+                           b->fdp);
+    for (unsigned i = 0; i < 8; i++) {
+        if (a->r[i].mant != b->r[i].mant || a->r[i].se != b->r[i].se) {
+            g_string_append_printf(why, "  r%u %04x:%016" PRIx64 " / %04x:%016" PRIx64 "\n", i, a->r[i].se, a->r[i].mant,
+                                   b->r[i].se, b->r[i].mant);
+        }
+    }
+}
+
+static bool same_fpu(const X87 *a, const X87 *b)
+{
+    for (unsigned i = 0; i < 8; i++) {
+        if (a->r[i].mant != b->r[i].mant || a->r[i].se != b->r[i].se) {
+            return false;
+        }
+    }
+    return a->cw == b->cw && a->sw == b->sw && a->top == b->top && a->empty == b->empty && a->fop == b->fop &&
+           a->fcs == b->fcs && a->fds == b->fds && a->fip == b->fip && a->fdp == b->fdp;
 }
 
 static bool same(const Seq *s, const Outcome *a, const Outcome *b, GString *why)
@@ -339,26 +401,31 @@ int main(int argc, char **argv)
     choose_rows(name, &features);
     Engine *a = engine_start(&features), *b = engine_start(&features);
     Jit *jit = jit_new(engine_cpu(b), 1 << 20, &error);
-    if (!jit || num_choices == 0) {
+    if (!jit || all_choices == 0) {
         fprintf(stderr, "blocks: %s\n", jit ? "no row is chosen" : error->message);
         return 2;
     }
     engine_memory_reset(a, seed);
     engine_memory_reset(b, seed);
-    printf("seed %" PRIu64 ", %u rows\n", seed, num_choices);
+    printf("seed %" PRIu64 ", %u rows\n", seed, all_choices);
     Rng seeds;
     rng_seed(&seeds, seed);
     for (uint64_t n = 0; n < count && differences < 12; n++) {
         uint64_t own = one ? one : rng_next(&seeds);
         Rng rng;
         Seq s;
-        Outcome want, got;
+        Result want, got;
         rng_seed(&rng, own);
         make_block(&s, &rng, &features, most);
         interpret(a, &s, &want);
         translate(b, jit, &s, s.num > 1 ? (unsigned)(rng_next(&rng) % s.num) : 0, &features, &got);
         g_autoptr(GString) why = g_string_new(NULL);
-        if (!same(&s, &want, &got, why)) {
+        bool agree = same(&s, &want.outcome, &got.outcome, why);
+        if (!same_fpu(&want.fpu, &got.fpu)) {
+            explain_fpu(&want.fpu, &got.fpu, why);
+            agree = false;
+        }
+        if (!agree) {
             report(&s, own, why->str);
             differences++;
             engine_memory_reset(a, ++seed);
@@ -369,6 +436,8 @@ int main(int argc, char **argv)
     jit_free(jit);
     engine_stop(b);
     engine_stop(a);
-    g_free(choices);
+    for (unsigned k = 0; k < NUM_CLASSES; k++) {
+        g_free(choices[k]);
+    }
     return differences != 0;
 }
