@@ -12,7 +12,7 @@ static bool emit_one_byte(Tr *t, const Insn *i)
     case 0x50 ... 0x57:
         return emit_push(t, i);
     case 0x58 ... 0x5f:
-        return emit_pop(t, i);
+        return i->rm == RSP ? emit_pop_rsp(t, i) : emit_pop(t, i);
     case 0x63:
         return emit_extend(t, i, ENC_1, 2);
     case 0x68:
@@ -89,7 +89,7 @@ static bool emit_one_byte(Tr *t, const Insn *i)
     case 0xfe:
         return emit_incdec(t, i);
     case 0xff:
-        return emit_group5(t, i);
+        return is_mem(i) && (i->modrm >> 3 & 7) == 6 ? emit_push_mem(t, i) : emit_group5(t, i);
     default:
         return false;
     }
@@ -146,10 +146,15 @@ static bool emit_two_byte(Tr *t, const Insn *i)
 
 static bool emit_0f38(Tr *t, const Insn *i)
 {
-    if (i->opcode != 0xf0 && i->opcode != 0xf1) {
+    switch (i->opcode) {
+    case 0xf0:
+    case 0xf1:
+        return insn_row(i)->prefix == PFX_F2 ? emit_crc32(t, i) : emit_movbe(t, i);
+    case 0xf6:
+        return emit_adx(t, i);
+    default:
         return false;
     }
-    return insn_row(i)->prefix == PFX_F2 ? emit_crc32(t, i) : emit_movbe(t, i);
 }
 
 bool emit_insn(Tr *t, const Insn *i)
@@ -166,7 +171,9 @@ bool emit_insn(Tr *t, const Insn *i)
         return emit_one_byte(t, i);
     case MAP_0F:
         return emit_two_byte(t, i);
+    case MAP_0F38:
+        return emit_0f38(t, i);
     default:
-        return row->map == MAP_0F38 && emit_0f38(t, i);
+        return (row->feature == FEAT_BMI1 || row->feature == FEAT_BMI2) && emit_bmi(t, i);
     }
 }

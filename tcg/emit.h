@@ -105,6 +105,8 @@ bool emit_convert(Tr *t, const Insn *i);
 bool emit_bswap(Tr *t, const Insn *i);
 bool emit_movbe(Tr *t, const Insn *i);
 bool emit_xlat(Tr *t, const Insn *i);
+bool emit_push_mem(Tr *t, const Insn *i); /* FF /6 */
+bool emit_pop_rsp(Tr *t, const Insn *i);
 /* ---- emit_cond.c: what looks at, or changes, single flags ---- */
 bool emit_setcc(Tr *t, const Insn *i);
 bool emit_cmov(Tr *t, const Insn *i);
@@ -118,6 +120,9 @@ bool emit_double_shift(Tr *t, const Insn *i);
 bool emit_bit(Tr *t, const Insn *i);
 bool emit_scan(Tr *t, const Insn *i);
 bool emit_crc32(Tr *t, const Insn *i);
+/* ---- emit_bmi.c ---- */
+bool emit_bmi(Tr *t, const Insn *i);
+bool emit_adx(Tr *t, const Insn *i);
 /* ---- emit_lock.c ---- */
 bool emit_xadd(Tr *t, const Insn *i);
 bool emit_cmpxchg(Tr *t, const Insn *i);

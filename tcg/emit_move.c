@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Data movement that leaves the flags alone: MOV and its extensions, LEA, XCHG, conversions. */
+/* Data movement that leaves the flags alone: MOV and its extensions, LEA, XCHG, conversions, rare stack forms. */
 #include "tcg/emit.h"
 
 /* Zero- or sign-extending and full moves replace all of a register; the narrow ones need what is there. */
@@ -237,5 +237,40 @@ bool emit_xlat(Tr *t, const Insn *i)
     asm_lea64(&t->a, H_ADDR, op_sib(H_ADDR, H_RBX, 0, 0));
     HostOp m = tr_memory(t, 1, false, false);
     asm_op(&t->a, 0, ENC_1, 0x8a, H_RAX, m);
+    return true;
+}
+
+/* ---- memory to the stack, and RSP from it ---- */
+
+bool emit_push_mem(Tr *t, const Insn *i)
+{
+    Asm *a = &t->a;
+    HostOp m;
+    if (i->osize != 3) {
+        return false;
+    }
+    tr_reg_changes(t, RSP);
+    if (!tr_operand(t, i, 8, 0, &m)) {
+        return false;
+    }
+    asm_load64(a, H_T2, m);
+    asm_store64(a, CPU_MEM(jit_target), H_T2);
+    asm_lea64(a, H_ADDR, op_mem(H_GUEST_RSP, -8));
+    m = tr_memory_at(t, 8, MEM_WRITE);
+    asm_load64(a, H_T2, CPU_MEM(jit_target));
+    asm_store64(a, m, H_T2);
+    asm_lea64(a, H_GUEST_RSP, op_mem(H_GUEST_RSP, -8));
+    return true;
+}
+
+/* The value read is all that stays. */
+bool emit_pop_rsp(Tr *t, const Insn *i)
+{
+    if (i->osize != 3) {
+        return false;
+    }
+    tr_reg_changes(t, RSP);
+    asm_mov_rr(&t->a, H_ADDR, H_GUEST_RSP);
+    asm_load64(&t->a, H_GUEST_RSP, tr_memory_at(t, 8, 0));
     return true;
 }

@@ -200,7 +200,7 @@ bool tr_operand(Tr *t, const Insn *i, unsigned size, unsigned how, HostOp *m)
 static bool e_memory(Tr *t, const Insn *i, unsigned log2, unsigned access, FlagUse use, EOp *e)
 {
     /* Byte exchanges change RAX-RBX, and tr_flags_load() uses the registers that hold the place. */
-    bool fixed = use == FLAGS_NEEDED || (log2 == 0 && (i->reg8 & 7) != 0);
+    bool fixed = use == FLAGS_NEEDED || (i->osize == 0 && (i->reg8 & 7) != 0);
     unsigned how = (access & E_WRITE ? MEM_WRITE : 0) | (use != FLAGS_KEPT ? MEM_FLAGS : 0) |
                    (access & E_LOCKED ? MEM_ALIGNED : 0) | (fixed ? MEM_FIXED : 0);
     if (!tr_operand(t, i, 1u << log2, how, &e->op)) {
