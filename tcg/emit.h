@@ -142,3 +142,4 @@ bool emit_vector(Tr *t, const Insn *i);
 /* ---- emit_x87.c, emit_mmx.c ---- */
 bool emit_x87(Tr *t, const Insn *i);
 bool emit_mmx(Tr *t, const Insn *i);
+bool emit_mmx_uses_vectors(const Tr *t, const Insn *i);

@@ -163,7 +163,10 @@ static bool plan(const Tr *t, const Insn *i, Plan *p)
 bool emit_uses_vectors(const Tr *t, const Insn *i)
 {
     Plan p;
-    return !insn_undefined(i) && (insn_row(i)->attr & A_SSE) && plan(t, i, &p);
+    if (insn_undefined(i) || !(insn_row(i)->attr & A_SSE)) {
+        return false;
+    }
+    return insn_row(i)->attr & A_MMX ? emit_mmx_uses_vectors(t, i) : plan(t, i, &p);
 }
 
 /* ---- emitting ---- */

@@ -146,7 +146,7 @@ static void emit_stub(Tr *t, const Stub *s)
     tr_x87_store_pointers(t, &s->pointers);
     call_insn(t, s->n, s->wants_flags);
     if (insn_row(&t->src->insns[s->n])->attr & (A_X87 | A_MMX)) {
-        asm_call_to(&t->a, t->jit->fetch_x87); /* its handler has brought the state home */
+        asm_call_to(&t->a, t->jit->fetch_x87); /* its handler may have brought the state home */
     }
     if (s->back) {
         tr_vectors_again(t, s->n);

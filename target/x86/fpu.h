@@ -83,7 +83,7 @@ static inline void fpu_sync(X86Cpu *cpu)
         fpu_spill(cpu);
     }
 }
-/* The other way round, for translated code.  All six exceptions must be masked in the control word. */
+/* The other way round, for translated code; nothing if it is there.  All six exceptions must be masked in the control word. */
 GENERAL_REGS_ONLY void fpu_make_live(X86Cpu *cpu);
 
 /* May translated code leave x87 and MMX instructions to the host as far as exceptions go? */

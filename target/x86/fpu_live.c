@@ -32,6 +32,9 @@ GENERAL_REGS_ONLY void fpu_make_live(X86Cpu *cpu)
 {
     HostImage image;
     X87 *f = &cpu->fpu;
+    if (cpu->fpu_live) {
+        return;
+    }
     image.cw = f->cw;
     image.sw = (uint32_t)(f->sw | f->top << 11);
     image.tags = 0;
