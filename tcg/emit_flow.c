@@ -111,18 +111,27 @@ static void check_canonical(Tr *t, unsigned h)
 
 bool emit_ret(Tr *t, const Insn *i)
 {
+    Asm *a = &t->a;
     if (i->osize != 3) {
         return false;
     }
+    int32_t drop = 8 + (i->opcode == 0xc2 ? (int32_t)(uint16_t)i->imm : 0);
     tr_flags_to_cpu(t);
     t->place = FLAGS_IN_CPU;
     tr_reg_changes(t, RSP);
-    asm_mov_rr(&t->a, H_ADDR, H_GUEST_RSP);
+    asm_mov_rr(a, H_ADDR, H_GUEST_RSP);
     HostOp m = tr_memory(t, 8, false, false);
-    asm_load64(&t->a, H_ADDR, m);
+    asm_load64(a, H_ADDR, m);
+    asm_op(a, ENC_W, ENC_1, 0x3b, H_ADDR, op_mem(H_RSP, 8));
+    uint8_t *miss = asm_jcc(a, 5);
+    asm_lea64(a, H_GUEST_RSP, op_mem(H_GUEST_RSP, drop));
+    asm_byte(a, 0xc3);
+    if (!a->full) {
+        asm_patch(miss, a->p);
+    }
     check_canonical(t, H_ADDR);
-    asm_lea64(&t->a, H_GUEST_RSP, op_mem(H_GUEST_RSP, 8 + (i->opcode == 0xc2 ? (int32_t)(uint16_t)i->imm : 0)));
-    tr_exit_indirect(t);
+    asm_lea64(a, H_GUEST_RSP, op_mem(H_GUEST_RSP, drop));
+    asm_jmp_to(a, t->jit->ret_miss);
     t->ended = true;
     return true;
 }
@@ -145,7 +154,7 @@ bool emit_call(Tr *t, const Insn *i)
     tr_flags_to_cpu(t);
     t->place = FLAGS_IN_CPU;
     push_value(t, t->rip[t->n + 1]);
-    tr_exit_to(t, t->rip[t->n + 1] + i->imm);
+    tr_call_to(t, t->rip[t->n + 1] + i->imm);
     return true;
 }
 
@@ -171,9 +180,10 @@ static bool emit_indirect(Tr *t, const Insn *i, bool call)
         asm_store64(&t->a, CPU_MEM(jit_target), H_ADDR);
         push_value(t, t->rip[t->n + 1]);
         asm_load64(&t->a, H_ADDR, CPU_MEM(jit_target));
+        tr_call_indirect(t);
+    } else {
+        tr_exit_indirect(t);
     }
-    tr_exit_indirect(t);
-    t->ended = true;
     return true;
 }
 

@@ -6,18 +6,45 @@
 #include "tcg/jit.h"
 #include "tcg/x86_64/asm.h"
 
+/* Where control went before: guest address -> host code, entered with all checks. */
+#define JIT_TABLE_BITS 15
+typedef struct JitTable {
+    gva_t rip[1 << JIT_TABLE_BITS];
+    const uint8_t *code[1 << JIT_TABLE_BITS];
+} JitTable;
+#define JIT_TABLE_FACTOR 0x9e3779b1u
+static inline unsigned jit_table_index(gva_t rip)
+{
+    return (uint32_t)rip * JIT_TABLE_FACTOR >> (32 - JIT_TABLE_BITS);
+}
+/* An address no instruction has. */
+#define JIT_NO_RIP (1ull << 63)
+
 struct Jit {
     X86Cpu *cpu;
     uint8_t *rw, *rx;     /* two mappings of the same memory: written here, run there */
     size_t size, start;   /* bytes; where blocks begin, after the common routines */
     uint8_t *next;        /* in rw */
+    uint8_t *calls;       /* JIT_CALLS_SIZE bytes, the stack translated code runs on */
+    JitTable *table;
     FeatureSet host;      /* what the host's processor can run */
     /* common routines, addresses in rw (branches are relative, both mappings have the same layout) */
-    const uint8_t *enter, *exit, *exit_jump, *call_insn, *call_insn_flags, *load_flags;
+    const uint8_t *enter, *exit, *exit_jump, *exit_clean, *resume, *dispatch, *ret_miss, *ret_bottom;
+    const uint8_t *call_insn, *call_insn_flags, *load_flags;
     const uint8_t *spill_vectors, *load_xmm, *load_ymm; /* flags and general registers stay but for the flags of spill */
     const uint8_t *fetch_x87; /* the guest's x87 state into the host; only flags change */
-    JitJump jumps[JIT_JUMPS];
 };
+
+/*
+ * Translated code runs on a stack of its own: a guest's CALL pushes its return address and calls on the host, a guest's RET
+ * compares and returns on the host, so that the host's return predictor serves the guest.
+ */
+#define JIT_CALLS_SIZE (1u << 20)
+
+static inline const uint8_t *jit_rx(const Jit *jit, const uint8_t *rw)
+{
+    return jit->rx + (rw - jit->rw);
+}
 
 /* Guest state in the host: the guest's registers 0-3, 5-10 are in the host registers of the same numbers. */
 enum { H_GUEST_RSP = H_R11, H_ADDR = H_R12, H_T1 = H_R13, H_T2 = H_R14, H_CPU = H_R15 };
@@ -53,6 +80,8 @@ void flags_liveness(const Insn *insns, unsigned num, uint8_t *live);
 /* ---- runtime.c ---- */
 
 void runtime_emit(Jit *jit);
+/* Where to go on after a handler that ended its block: an address in the executable mapping. */
+const uint8_t *jit_next(X86Cpu *cpu);
 
 /* ---- runtime_flags.c ---- */
 
@@ -98,9 +127,11 @@ typedef struct Stub {
     X87Pointers pointers;
 } Stub;
 
+/* A direct way out, not connected yet. */
 typedef struct Exit {
     uint8_t *from;
     gva_t rip;
+    JitEntry entry;
 } Exit;
 
 #define MAX_INSNS 32
@@ -198,6 +229,12 @@ void tr_call_insn(Tr *t);
 void tr_exit_to(Tr *t, gva_t rip);          /* direct */
 void tr_exit_indirect(Tr *t);               /* to the address in H_ADDR */
 void tr_exit_if(Tr *t, unsigned cc, gva_t taken, gva_t other);
+/* The guest's CALL, after its push: to rip, or to the address in H_ADDR. */
+void tr_call_to(Tr *t, gva_t rip);
+void tr_call_indirect(Tr *t);
+/* Look H_ADDR up in the table: a jump taken when it is not there; else the code is tr_table_code(). */
+uint8_t *asm_table_lookup(Asm *a);
+HostOp asm_table_code(void);
 
 /* ---- emit.c: true when it translated instruction i ---- */
 bool emit_insn(Tr *t, const Insn *i);

@@ -10,9 +10,25 @@
 #include "tcg/internal.h"
 #include "tcg/x86_64/host.h"
 
-typedef uint8_t *EnterFn(X86Cpu *cpu, const uint8_t *code);
+typedef uintptr_t EnterFn(X86Cpu *cpu, const uint8_t *code);
 
-Jit *jit_new(X86Cpu *cpu, size_t code_size, GError **error)
+/* Code memory in reach (2 GiB) of `near`, if there is room; else anywhere. */
+static uint8_t *map_code(int fd, size_t size, const void *near)
+{
+    for (uintptr_t distance = 64 * MIB; near && distance < GIB; distance += 64 * MIB) {
+        void *want = (void *)(((uintptr_t)near - size - distance) & PAGE_MASK);
+        uint8_t *p = mmap(want, size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0);
+        if (p == want) {
+            return p;
+        }
+        if (p != MAP_FAILED) {
+            munmap(p, size); /* a kernel that takes the address for a wish */
+        }
+    }
+    return mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+}
+
+Jit *jit_new(X86Cpu *cpu, size_t code_size, const void *near, GError **error)
 {
     Jit *jit = g_new0(Jit, 1);
     jit->cpu = cpu;
@@ -20,7 +36,7 @@ Jit *jit_new(X86Cpu *cpu, size_t code_size, GError **error)
     int fd = memfd_create("rhea-code", MFD_CLOEXEC);
     if (fd >= 0 && ftruncate(fd, (off_t)code_size) == 0) {
         jit->rw = mmap(NULL, code_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        jit->rx = mmap(NULL, code_size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+        jit->rx = map_code(fd, code_size, near);
     } else {
         jit->rw = jit->rx = MAP_FAILED;
     }
@@ -38,8 +54,14 @@ Jit *jit_new(X86Cpu *cpu, size_t code_size, GError **error)
         return NULL;
     }
     host_features(&jit->host);
-    cpu->jit_host_mxcsr = 0x1f80;
+    jit->table = g_new(JitTable, 1);
+    jit->calls = mmap(NULL, JIT_CALLS_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    g_assert(jit->calls != MAP_FAILED);
     runtime_emit(jit);
+    cpu->jit = jit;
+    cpu->jit_table = jit->table;
+    cpu->jit_host_mxcsr = 0x1f80;
+    jit_flush(jit);
     return jit;
 }
 
@@ -48,14 +70,30 @@ void jit_free(Jit *jit)
     if (jit) {
         munmap(jit->rw, jit->size);
         munmap(jit->rx, jit->size);
+        munmap(jit->calls, JIT_CALLS_SIZE);
+        g_free(jit->table);
         g_free(jit);
     }
+}
+
+/* No calls to return from.  The frame at the bottom is for address 0, where a guest may want to return to. */
+static void forget_calls(Jit *jit)
+{
+    enum { SLACK = 64 * KIB }; /* for the frames of host signals, and of calls that do not look */
+    uint64_t *bottom = (uint64_t *)(void *)(jit->calls + JIT_CALLS_SIZE - 16);
+    bottom[0] = (uintptr_t)jit_rx(jit, jit->ret_bottom);
+    bottom[1] = 0;
+    jit->cpu->jit_calls_sp = jit->cpu->jit_calls_base = bottom;
+    jit->cpu->jit_calls_limit = jit->calls + SLACK;
 }
 
 void jit_flush(Jit *jit)
 {
     jit->next = jit->rw + jit->start;
-    memset(jit->jumps, 0, sizeof(jit->jumps));
+    for (size_t i = 0; i < G_N_ELEMENTS(jit->table->rip); i++) {
+        jit->table->rip[i] = JIT_NO_RIP;
+    }
+    forget_calls(jit);
 }
 
 size_t jit_code_used(const Jit *jit)
@@ -63,23 +101,26 @@ size_t jit_code_used(const Jit *jit)
     return (size_t)(jit->next - jit->rw);
 }
 
-uint8_t *jit_run(Jit *jit, const uint8_t *code)
+uintptr_t jit_run(Jit *jit, const JitCode *code)
 {
-    EnterFn *enter = (EnterFn *)(void *)(jit->rx + (jit->enter - jit->rw));
-    return enter(jit->cpu, code);
+    EnterFn *enter = (EnterFn *)(void *)jit_rx(jit, jit->enter);
+    jit->cpu->jit_mode = code->mode;
+    return enter(jit->cpu, code->entry[JIT_ENTRY_LOOP]);
 }
 
-void jit_connect(Jit *jit, uint8_t *jump, const uint8_t *code)
+void jit_connect(Jit *jit, uintptr_t jump, const JitCode *code)
 {
-    /* Both are places in the executable mapping; the displacement is written through the other one.  It is aligned,
-       so that a processor that runs it sees the old or the new target. */
-    int32_t d = (int32_t)(code - (jump + 4));
-    int32_t *place = (int32_t *)(void *)(jit->rw + (jump - jit->rx));
+    /* The jump is where its displacement lies in the executable mapping, and how it may enter in the lowest two bits.  The
+       displacement is aligned and written through the other mapping: whoever runs it goes to the old or the new place. */
+    uint8_t *at = (uint8_t *)(jump & ~(uintptr_t)3);
+    int32_t d = (int32_t)(code->entry[jump & 3] - (at + 4));
+    int32_t *place = (int32_t *)(void *)(jit->rw + (at - jit->rx));
     __atomic_store_n(place, d, __ATOMIC_RELEASE);
 }
 
-void jit_remember(Jit *jit, gva_t rip, uint32_t mode, const uint8_t *code)
+void jit_remember(Jit *jit, const JitCode *code)
 {
-    JitJump *j = &jit->jumps[(rip ^ rip >> 12) & (JIT_JUMPS - 1)];
-    *j = (JitJump){.rip = rip, .tlb_gen = jit->cpu->tlb_gen, .mode = mode, .code = code};
+    unsigned n = jit_table_index(code->rip);
+    jit->table->rip[n] = code->rip;
+    jit->table->code[n] = code->entry[JIT_ENTRY_CHECKED];
 }

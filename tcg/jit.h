@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The translator: straight-line blocks of decoded guest instructions become host code that keeps most guest registers in
- * the host registers of the same names and runs most instructions by re-encoding them (docs/decisions/005).  Whatever it
+ * the host registers of the same names and runs most instructions by re-encoding them (docs/decisions/006).  Whatever it
  * does not translate, and whatever a fast path does not cover, is done by the interpreter's handler of that instruction,
  * called from the translated code with the guest's state in X86Cpu.
  *
@@ -9,31 +9,54 @@
  */
 #pragma once
 
+#include "softmmu/core/ram.h"
 #include "target/x86/fpu.h"
 #include "target/x86/insn.h"
 
 typedef struct Jit Jit;
-
-/* Where control went before: guest address and mode -> host code. */
-typedef struct JitJump {
-    gva_t rip;
-    uint64_t tlb_gen;
-    uint64_t mode;
-    const uint8_t *code;
-} JitJump;
-#define JIT_JUMPS 4096
 
 typedef struct JitSource {
     const Insn *insns;
     unsigned num;
     gva_t rip;               /* of the first instruction */
     uint32_t mode;           /* jit_mode() */
-    const uint32_t *page_gen; /* the code is entered only while *page_gen == gen */
+    uint32_t itlb_id;        /* itlb_id() of the page, and whether it is a global one */
+    bool global;
+    const uint32_t *page_gen; /* the code is run only while *page_gen == gen; NULL: code that never changes */
     uint32_t gen;
 } JitSource;
 
-/* code_size: bytes of host code kept at most.  NULL with an error when the host refuses the mapping. */
-Jit *jit_new(X86Cpu *cpu, size_t code_size, GError **error);
+/*
+ * How a jump may enter a block.  A jump inside a page trusts what its own block was entered with: the page's mapping, the
+ * mode, the bytes; backwards it looks whether somebody waits, or the bytes changed, so that no loop goes unobserved.
+ */
+typedef enum JitEntry {
+    JIT_ENTRY_BODY,    /* forwards inside a page */
+    JIT_ENTRY_LOOP,    /* backwards inside a page */
+    JIT_ENTRY_CHECKED, /* from anywhere */
+    JIT_ENTRIES,
+} JitEntry;
+
+/* One block's host code for one address and mode. */
+typedef struct JitCode {
+    gva_t rip;
+    uint32_t mode, itlb_id;
+    bool global;
+    const uint8_t *entry[JIT_ENTRIES];
+    struct JitCode *next; /* the caller's */
+} JitCode;
+
+/* Identity of a mapping for fetches: never 0, and the same only for the same page and privilege; 0 if there is none. */
+static inline uint32_t itlb_id(gpa_t phys, bool user)
+{
+    return phys >> 42 ? 0 : (uint32_t)(phys >> PAGE_SHIFT) << 1 | user | 1u << 31;
+}
+
+/*
+ * code_size: bytes of host code kept at most; near: pages of RAM's bookkeeping, to be in reach of the code, or NULL.
+ * NULL with an error when the host refuses the mapping.
+ */
+Jit *jit_new(X86Cpu *cpu, size_t code_size, const void *near, GError **error);
 void jit_free(Jit *jit);
 
 enum {
@@ -59,18 +82,18 @@ static inline bool jit_mode_ok(const X86Cpu *cpu)
     return cpu->code64 && cpu->mem_mode != MEM_USER_AC;
 }
 
-/* Host code for a block; NULL when the code memory is full (then jit_flush() and try again). */
-const uint8_t *jit_translate(Jit *jit, const JitSource *source);
+/* Host code for a block; false when the code memory is full (then jit_flush() and try again). */
+bool jit_translate(Jit *jit, const JitSource *source, JitCode *out);
 /* Forget all host code. */
 void jit_flush(Jit *jit);
 
 /*
- * Run from `code` until something has to be looked at.  cpu->rip is then the next instruction.  Returns the jump that
- * would like to be connected to that instruction's code by jit_connect(), or NULL.
+ * Run `code`, made for the present mode, address and mapping, until something has to be looked at.  cpu->rip is then the
+ * next instruction.  Returns the jump that would like to be connected to that instruction's code by jit_connect(), or 0.
  */
-uint8_t *jit_run(Jit *jit, const uint8_t *code);
-void jit_connect(Jit *jit, uint8_t *jump, const uint8_t *code);
-/* Remember code for the address cpu->rip, for indirect jumps. */
-void jit_remember(Jit *jit, gva_t rip, uint32_t mode, const uint8_t *code);
+uintptr_t jit_run(Jit *jit, const JitCode *code);
+void jit_connect(Jit *jit, uintptr_t jump, const JitCode *code);
+/* Remember code by its address, for indirect jumps. */
+void jit_remember(Jit *jit, const JitCode *code);
 
 size_t jit_code_used(const Jit *jit);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The routines every block shares: entering, leaving, calling the interpreter.  They begin the code memory.
- * Host stack: the System V frame of jit_run(), 16-byte aligned at every call.
+ * The routines every block shares: entering, leaving, calling the interpreter, going on after it.  They begin the code
+ * memory.  Translated code runs on the stack of return addresses, X86Cpu.jit_calls_sp; C runs on the stack of jit_run()'s
+ * caller, X86Cpu.jit_host_sp, which is 16-byte aligned here.
  */
 #include "tcg/internal.h"
+
+#include "target/x86/debug.h"
 
 static const uint8_t callee_saved[] = {H_RBX, H_RBP, H_R12, H_R13, H_R14, H_R15};
 
@@ -43,22 +46,41 @@ static void call_c(Asm *a, const void *function)
     asm_op(a, 0, ENC_1, 0xff, 2, op_reg(H_RAX));
 }
 
-/* Called by translated code: do the instruction at rip.  True when the block must be left. */
-static bool interpret(X86Cpu *cpu, const Insn *i, gva_t rip)
+/* ---- what translated code calls ---- */
+
+/* What single steps, breakpoints and interrupt shadows need is the run loop's. */
+static bool nothing_waits(const X86Cpu *cpu)
+{
+    return !__atomic_load_n(&cpu->attention, __ATOMIC_RELAXED) && !cpu->halted && !cpu->wait_sipi && !cpu->shadow &&
+           !(cpu->eflags & (FL_TF | FL_RF)) && !cpu->pending_db && !debug_any_armed(cpu) && cpu->code64;
+}
+
+const uint8_t *jit_next(X86Cpu *cpu)
+{
+    const Jit *jit = cpu->jit;
+    if (nothing_waits(cpu)) {
+        unsigned n = jit_table_index(cpu->rip);
+        if (jit->table->rip[n] == cpu->rip) { /* made for another mode: its own checks find out */
+            cpu->jit_mode = jit_mode(cpu);
+            cpu->jit_target = (uintptr_t)jit->table->code[n];
+            return jit_rx(jit, jit->resume);
+        }
+    }
+    return jit_rx(jit, jit->exit_clean);
+}
+
+/* Do the instruction at rip.  Where to go on; NULL: behind the call. */
+static const uint8_t *interpret(X86Cpu *cpu, const Insn *i, gva_t rip)
 {
     cpu->insn = i;
     cpu->insn_rip = rip;
     cpu->rip = rip + i->len;
     cpu->break_block = false;
     i->fn(cpu, i);
-    return cpu->break_block || cpu->rip != rip + i->len;
-}
-
-/* The same, and OSZAPC for the host's flags in bits 32 up. */
-static uint64_t interpret_flags(X86Cpu *cpu, const Insn *i, gva_t rip)
-{
-    uint64_t stop = interpret(cpu, i, rip);
-    return stop | (uint64_t)(flags_compute(cpu) | 0x202) << 32;
+    if (unlikely(cpu->break_block || cpu->rip != rip + i->len)) {
+        return jit_next(cpu);
+    }
+    return NULL;
 }
 
 /* The guest's vector registers stay in the host's meanwhile. */
@@ -67,38 +89,63 @@ static GENERAL_REGS_ONLY uint64_t host_flags(X86Cpu *cpu)
     return flags_compute(cpu) | 0x202;
 }
 
-/* In: H_ADDR the Insn, H_T1 its address.  A call pushed 8 bytes: realign for C. */
-static const uint8_t *emit_call_insn(const Jit *jit, Asm *a, const uint8_t *exit, bool flags)
+/* The same, and OSZAPC for the host's flags.  Returned in RAX and RDX. */
+typedef struct NextAndFlags {
+    const uint8_t *next;
+    uint64_t flags;
+} NextAndFlags;
+
+static NextAndFlags interpret_flags(X86Cpu *cpu, const Insn *i, gva_t rip)
+{
+    const uint8_t *next = interpret(cpu, i, rip);
+    return (NextAndFlags){.next = next, .flags = next ? 0 : host_flags(cpu)};
+}
+
+/* ---- the routines ---- */
+
+static void to_host_stack(Asm *a)
+{
+    asm_store64(a, CPU_MEM(jit_calls_sp), H_RSP);
+    asm_load64(a, H_RSP, CPU_MEM(jit_host_sp));
+}
+
+static void to_calls_stack(Asm *a)
+{
+    asm_load64(a, H_RSP, CPU_MEM(jit_calls_sp));
+}
+
+static void put_flags(Asm *a, unsigned reg)
+{
+    push(a, reg);
+    asm_byte(a, 0x9d); /* popfq */
+}
+
+/* In: H_ADDR the Insn, H_T1 its address.  Out: everything of the guest loaded, or on to the next block. */
+static const uint8_t *emit_call_insn(const Jit *jit, Asm *a, bool flags)
 {
     const uint8_t *here = a->p;
     vectors_emit_spill(jit, a);
+    pop(a, H_T2); /* where to return: callee-saved in C */
     store_guest(a);
-    asm_op(a, ENC_W, ENC_1, 0x83, 5, op_reg(H_RSP)); /* sub rsp, 8 */
-    asm_byte(a, 8);
+    to_host_stack(a);
     asm_mov_rr(a, H_RDI, H_CPU);
     asm_mov_rr(a, H_RSI, H_ADDR);
     asm_mov_rr(a, H_RDX, H_T1);
     call_c(a, flags ? (const void *)interpret_flags : (const void *)interpret);
-    asm_op(a, ENC_W, ENC_1, 0x83, 0, op_reg(H_RSP));
-    asm_byte(a, 8);
-    asm_op(a, 0, ENC_1, 0x84, H_RAX, op_reg(H_RAX)); /* test al, al */
+    asm_op(a, ENC_W, ENC_1, 0x85, H_RAX, op_reg(H_RAX)); /* test rax, rax */
     uint8_t *stop = asm_jcc(a, 5);
+    to_calls_stack(a);
+    push(a, H_T2);
     if (flags) {
-        asm_op(a, ENC_W, ENC_1, 0xc1, 5, op_reg(H_RAX)); /* shr rax, 32 */
-        asm_byte(a, 32);
-        asm_mov_rr(a, H_T2, H_RAX);
+        asm_mov_rr(a, H_T1, H_RDX);
     }
     load_guest(a);
     if (flags) {
-        push(a, H_T2);
-        asm_byte(a, 0x9d); /* popfq */
+        put_flags(a, H_T1);
     }
     asm_byte(a, 0xc3);
     asm_patch(stop, a->p);
-    load_guest(a); /* the handler's changes, for the way out to store again */
-    asm_op(a, ENC_W, ENC_1, 0x83, 0, op_reg(H_RSP));
-    asm_byte(a, 8);
-    asm_jmp_to(a, exit);
+    asm_op(a, 0, ENC_1, 0xff, 4, op_reg(H_RAX)); /* jmp rax */
     return here;
 }
 
@@ -106,17 +153,16 @@ static const uint8_t *emit_call_insn(const Jit *jit, Asm *a, const uint8_t *exit
 static const uint8_t *emit_load_flags(Asm *a)
 {
     const uint8_t *here = a->p;
+    pop(a, H_T2);
     store_guest(a);
-    asm_op(a, ENC_W, ENC_1, 0x83, 5, op_reg(H_RSP));
-    asm_byte(a, 8);
+    to_host_stack(a);
     asm_mov_rr(a, H_RDI, H_CPU);
     call_c(a, (const void *)host_flags);
-    asm_op(a, ENC_W, ENC_1, 0x83, 0, op_reg(H_RSP));
-    asm_byte(a, 8);
-    asm_mov_rr(a, H_T2, H_RAX);
-    load_guest(a);
+    to_calls_stack(a);
     push(a, H_T2);
-    asm_byte(a, 0x9d);
+    asm_mov_rr(a, H_T1, H_RAX);
+    load_guest(a);
+    put_flags(a, H_T1);
     asm_byte(a, 0xc3);
     return here;
 }
@@ -124,15 +170,106 @@ static const uint8_t *emit_load_flags(Asm *a)
 static const uint8_t *emit_fetch_x87(Asm *a)
 {
     const uint8_t *here = a->p;
+    pop(a, H_T2);
     store_guest(a);
-    asm_op(a, ENC_W, ENC_1, 0x83, 5, op_reg(H_RSP));
-    asm_byte(a, 8);
+    to_host_stack(a);
     asm_mov_rr(a, H_RDI, H_CPU);
     call_c(a, (const void *)fpu_make_live);
-    asm_op(a, ENC_W, ENC_1, 0x83, 0, op_reg(H_RSP));
-    asm_byte(a, 8);
+    to_calls_stack(a);
+    push(a, H_T2);
     load_guest(a);
     asm_byte(a, 0xc3);
+    return here;
+}
+
+static const uint8_t *emit_enter(Asm *a)
+{
+    const uint8_t *here = a->p; /* uintptr_t enter(X86Cpu *cpu, code): the C caller's frame, then the guest's registers */
+    for (unsigned i = 0; i < G_N_ELEMENTS(callee_saved); i++) {
+        push(a, callee_saved[i]);
+    }
+    asm_op(a, ENC_W, ENC_1, 0x83, 5, op_reg(H_RSP)); /* sub rsp, 8 */
+    asm_byte(a, 8);
+    asm_mov_rr(a, H_CPU, H_RDI);
+    asm_mov_rr(a, H_T1, H_RSI);
+    asm_store64(a, CPU_MEM(jit_host_sp), H_RSP);
+    to_calls_stack(a);
+    load_guest(a);
+    asm_op(a, 0, ENC_1, 0xff, 4, op_reg(H_T1)); /* jmp T1 */
+    return here;
+}
+
+/* exit: H_ADDR -> rip, returns 0; exit_jump: the same, returns H_T1; exit_clean: all is stored already, on C's stack. */
+static void emit_exits(Jit *jit, Asm *a)
+{
+    jit->exit = a->p;
+    asm_op(a, 0, ENC_1, 0x31, H_T1, op_reg(H_T1));
+    jit->exit_jump = a->p;
+    vectors_emit_spill(jit, a);
+    asm_store64(a, CPU_MEM(rip), H_ADDR);
+    store_guest(a);
+    to_host_stack(a);
+    asm_mov_rr(a, H_RAX, H_T1);
+    uint8_t *frame = asm_jmp(a);
+    jit->exit_clean = a->p;
+    asm_op(a, 0, ENC_1, 0x31, H_RAX, op_reg(H_RAX));
+    asm_patch(frame, a->p);
+    asm_op(a, ENC_W, ENC_1, 0x83, 0, op_reg(H_RSP)); /* add rsp, 8 */
+    asm_byte(a, 8);
+    for (unsigned i = G_N_ELEMENTS(callee_saved); i-- > 0;) {
+        pop(a, callee_saved[i]);
+    }
+    asm_byte(a, 0xc3);
+}
+
+/* dispatch: H_ADDR -> rip, and on to what jit_next() says.  resume: from C's stack to the code at jit_target. */
+static void emit_dispatch(Jit *jit, Asm *a)
+{
+    jit->dispatch = a->p;
+    vectors_emit_spill(jit, a);
+    asm_store64(a, CPU_MEM(rip), H_ADDR);
+    store_guest(a);
+    to_host_stack(a);
+    asm_mov_rr(a, H_RDI, H_CPU);
+    call_c(a, (const void *)jit_next);
+    asm_op(a, 0, ENC_1, 0xff, 4, op_reg(H_RAX));
+    jit->resume = a->p;
+    to_calls_stack(a);
+    load_guest(a);
+    asm_op(a, 0, ENC_1, 0xff, 4, CPU_MEM(jit_target));
+}
+
+uint8_t *asm_table_lookup(Asm *a)
+{
+    asm_op(a, 0, ENC_1, 0x69, H_T1, op_reg(H_ADDR)); /* imul T1d, ADDRd, factor */
+    asm_le(a, JIT_TABLE_FACTOR, 4);
+    asm_op(a, 0, ENC_1, 0xc1, 5, op_reg(H_T1)); /* shr T1d */
+    asm_byte(a, 32 - JIT_TABLE_BITS);
+    asm_load64(a, H_T2, CPU_MEM(jit_table));
+    asm_op(a, ENC_W, ENC_1, 0x3b, H_ADDR, op_sib(H_T2, H_T1, 3, offsetof(JitTable, rip)));
+    return asm_jcc(a, 5);
+}
+
+HostOp asm_table_code(void)
+{
+    return op_sib(H_T2, H_T1, 3, offsetof(JitTable, code));
+}
+
+/* A RET to H_ADDR that is not where the last CALL came from: that CALL is forgotten. */
+static const uint8_t *emit_ret_miss(Jit *jit, Asm *a)
+{
+    /* the frame at the bottom was taken for a match: put it back */
+    jit->ret_bottom = a->p;
+    asm_load64(a, H_RSP, CPU_MEM(jit_calls_base));
+    const uint8_t *here = a->p;
+    asm_op(a, ENC_W, ENC_1, 0x3b, H_RSP, CPU_MEM(jit_calls_base));
+    uint8_t *empty = asm_jcc(a, 4);
+    asm_lea64(a, H_RSP, op_mem(H_RSP, 16));
+    asm_patch(empty, a->p);
+    uint8_t *miss = asm_table_lookup(a);
+    asm_op(a, 0, ENC_1, 0xff, 4, asm_table_code());
+    asm_patch(miss, a->p);
+    asm_jmp_to(a, jit->exit);
     return here;
 }
 
@@ -141,43 +278,15 @@ void runtime_emit(Jit *jit)
     enum { RUNTIME_SIZE = 8192 };
     Asm a = {.p = jit->rw, .end = jit->rw + RUNTIME_SIZE};
     vectors_emit_runtime(jit, &a);
-    /* uint8_t *enter(X86Cpu *cpu, code): the C caller's frame, then the guest's registers */
-    jit->enter = a.p;
-    for (unsigned i = 0; i < G_N_ELEMENTS(callee_saved); i++) {
-        push(&a, callee_saved[i]);
-    }
-    asm_op(&a, ENC_W, ENC_1, 0x83, 5, op_reg(H_RSP));
-    asm_byte(&a, 8);
-    asm_mov_rr(&a, H_CPU, H_RDI);
-    asm_mov_rr(&a, H_T1, H_RSI);
-    load_guest(&a);
-    asm_op(&a, 0, ENC_1, 0xff, 4, op_reg(H_T1)); /* jmp T1 */
-    /* exit: H_ADDR -> rip, returns NULL; exit_jump: the same, returns the jump in H_T1 */
-    uint8_t *common = NULL;
-    jit->exit_jump = a.p;
-    vectors_emit_spill(jit, &a);
-    asm_store64(&a, CPU_MEM(rip), H_ADDR);
-    store_guest(&a);
-    asm_mov_rr(&a, H_RAX, H_T1);
-    common = asm_jmp(&a);
-    jit->exit = a.p;
-    vectors_emit_spill(jit, &a);
-    asm_store64(&a, CPU_MEM(rip), H_ADDR);
-    const uint8_t *exit_rip_set = a.p;
-    store_guest(&a);
-    asm_op(&a, 0, ENC_1, 0x31, H_RAX, op_reg(H_RAX));
-    asm_patch(common, a.p);
-    asm_op(&a, ENC_W, ENC_1, 0x83, 0, op_reg(H_RSP));
-    asm_byte(&a, 8);
-    for (unsigned i = G_N_ELEMENTS(callee_saved); i-- > 0;) {
-        pop(&a, callee_saved[i]);
-    }
-    asm_byte(&a, 0xc3);
-    jit->call_insn = emit_call_insn(jit, &a, exit_rip_set, false);
-    jit->call_insn_flags = emit_call_insn(jit, &a, exit_rip_set, true);
+    jit->enter = emit_enter(&a);
+    emit_exits(jit, &a);
+    emit_dispatch(jit, &a);
+    jit->call_insn = emit_call_insn(jit, &a, false);
+    jit->call_insn_flags = emit_call_insn(jit, &a, true);
     jit->load_flags = runtime_emit_load_flags(&a, emit_load_flags(&a));
     jit->fetch_x87 = emit_fetch_x87(&a);
+    jit->ret_miss = emit_ret_miss(jit, &a);
     g_assert(!a.full);
-    jit->next = jit->rw + RUNTIME_SIZE;
     jit->start = RUNTIME_SIZE;
+    jit->next = jit->rw + jit->start;
 }

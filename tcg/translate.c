@@ -48,35 +48,22 @@ void tr_call_insn(Tr *t)
 void tr_exit_indirect(Tr *t)
 {
     Asm *a = &t->a;
-    uint8_t *miss[3];
-    asm_mov_rr(a, H_T1, H_ADDR);
-    asm_op(a, ENC_W, ENC_1, 0xc1, 5, op_reg(H_T1)); /* shr T1, 12 */
-    asm_byte(a, 12);
-    asm_op(a, ENC_W, ENC_1, 0x31, H_ADDR, op_reg(H_T1));
-    asm_op(a, 0, ENC_1, 0x81, 4, op_reg(H_T1));
-    asm_le(a, JIT_JUMPS - 1, 4);
-    asm_op(a, 0, ENC_1, 0xc1, 4, op_reg(H_T1)); /* shl T1d, log2(sizeof(JitJump)) */
-    asm_byte(a, 5);
-    asm_mov_imm(a, H_T2, (uint64_t)(uintptr_t)t->jit->jumps);
-    asm_op(a, ENC_W, ENC_1, 0x01, H_T2, op_reg(H_T1));
-    asm_op(a, ENC_W, ENC_1, 0x39, H_ADDR, op_mem(H_T1, offsetof(JitJump, rip)));
-    miss[0] = asm_jcc(a, 5);
-    asm_load64(a, H_T2, CPU_MEM(tlb_gen));
-    asm_op(a, ENC_W, ENC_1, 0x39, H_T2, op_mem(H_T1, offsetof(JitJump, tlb_gen)));
-    miss[1] = asm_jcc(a, 5);
-    asm_op(a, 0, ENC_1, 0x81, 7, op_mem(H_T1, offsetof(JitJump, mode)));
-    asm_le(a, t->src->mode, 4);
-    miss[2] = asm_jcc(a, 5);
-    asm_op(a, 0, ENC_1, 0xff, 4, op_mem(H_T1, offsetof(JitJump, code)));
-    for (unsigned i = 0; i < 3 && !a->full; i++) {
-        asm_patch(miss[i], a->p);
+    uint8_t *miss = asm_table_lookup(a);
+    asm_op(a, 0, ENC_1, 0xff, 4, asm_table_code());
+    if (!a->full) {
+        asm_patch(miss, a->p);
     }
     asm_jmp_to(a, t->jit->exit);
+    t->ended = true;
 }
 
-static bool same_page(const Tr *t, gva_t rip)
+/* How a jump from instruction n to rip may enter the block there. */
+static JitEntry entry_for(const Tr *t, gva_t rip)
 {
-    return ((rip ^ t->src->rip) & PAGE_MASK) == 0;
+    if ((rip ^ t->src->rip) & PAGE_MASK) {
+        return JIT_ENTRY_CHECKED;
+    }
+    return rip > t->rip[t->n] ? JIT_ENTRY_BODY : JIT_ENTRY_LOOP;
 }
 
 /* Pad so that the displacement of a jump with `opcode_bytes` is aligned. */
@@ -89,18 +76,13 @@ static void align_jump(Tr *t, unsigned opcode_bytes)
 
 static void add_exit(Tr *t, uint8_t *from, gva_t rip)
 {
-    t->exits[t->num_exits++] = (Exit){.from = from, .rip = rip};
+    t->exits[t->num_exits++] = (Exit){.from = from, .rip = rip, .entry = entry_for(t, rip)};
 }
 
 void tr_exit_to(Tr *t, gva_t rip)
 {
-    if (same_page(t, rip)) {
-        align_jump(t, 1);
-        add_exit(t, asm_jmp(&t->a), rip);
-    } else {
-        asm_mov_imm(&t->a, H_ADDR, rip);
-        tr_exit_indirect(t);
-    }
+    align_jump(t, 1);
+    add_exit(t, asm_jmp(&t->a), rip);
     t->ended = true;
 }
 
@@ -111,6 +93,54 @@ void tr_exit_if(Tr *t, unsigned cc, gva_t taken, gva_t other)
     tr_exit_to(t, other);
 }
 
+/* ---- calls: a frame is the guest's return address and the host's ---- */
+
+static void push_frame(Tr *t, bool may_recurse)
+{
+    Asm *a = &t->a;
+    if (may_recurse) { /* every recursion goes backwards, to another page or indirectly somewhere */
+        asm_op(a, ENC_W, ENC_1, 0x3b, H_RSP, CPU_MEM(jit_calls_limit));
+        asm_op(a, ENC_W, ENC_0F, 0x42, H_RSP, CPU_MEM(jit_calls_base)); /* cmovb */
+    }
+    asm_mov_imm(a, H_T2, t->rip[t->n + 1]);
+    asm_byte(a, 0x41); /* push T2 */
+    asm_byte(a, 0x50 | (H_T2 & 7));
+}
+
+/* Where the host's RET of the callee arrives. */
+static void after_call(Tr *t)
+{
+    asm_lea64(&t->a, H_RSP, op_mem(H_RSP, 8));
+    align_jump(t, 1);
+    add_exit(t, asm_jmp(&t->a), t->rip[t->n + 1]);
+    t->exits[t->num_exits - 1].entry = JIT_ENTRY_CHECKED; /* much may have happened */
+    t->ended = true;
+}
+
+void tr_call_to(Tr *t, gva_t rip)
+{
+    push_frame(t, entry_for(t, rip) != JIT_ENTRY_BODY);
+    align_jump(t, 1);
+    asm_byte(&t->a, 0xe8);
+    add_exit(t, asm_hole(&t->a), rip);
+    after_call(t);
+}
+
+void tr_call_indirect(Tr *t)
+{
+    Asm *a = &t->a;
+    push_frame(t, true);
+    uint8_t *miss = asm_table_lookup(a);
+    asm_op(a, 0, ENC_1, 0xff, 2, asm_table_code());
+    uint8_t *back = a->p;
+    after_call(t);
+    if (!a->full) {
+        asm_patch(miss, a->p);
+    }
+    asm_call_to(a, t->jit->exit);
+    asm_jmp_to(a, back);
+}
+
 static void emit_exit(Tr *t, const Exit *e)
 {
     Asm *a = &t->a;
@@ -119,14 +149,10 @@ static void emit_exit(Tr *t, const Exit *e)
     }
     asm_patch(e->from, a->p);
     asm_mov_imm(a, H_ADDR, e->rip);
-    if (!same_page(t, e->rip)) {
-        tr_exit_indirect(t);
-        return;
-    }
-    asm_byte(a, 0x4c); /* lea T1, [rip + d]: the jump's displacement */
+    asm_byte(a, 0x4c); /* lea T1, [rip + d]: the jump's displacement, and the entry in the lowest bits */
     asm_byte(a, 0x8d);
     asm_byte(a, 0x2d);
-    asm_le(a, (uint64_t)(e->from - (a->p + 4)), 4);
+    asm_le(a, (uint64_t)(e->from + e->entry - (a->p + 4)), 4);
     asm_jmp_to(a, t->jit->exit_jump);
 }
 
@@ -152,23 +178,58 @@ static void emit_stub(Tr *t, const Stub *s)
         tr_vectors_again(t, s->n);
         asm_jmp_to(&t->a, s->back);
     } else {
-        leave(t, t->rip[s->n + 1]); /* a transfer that the interpreter let fall through: not reached in practice */
+        leave(t, t->rip[s->n + 1]); /* a transfer to the instruction behind it */
     }
 }
 
 /* ---- the block ---- */
 
-/* The bytes may have changed, and somebody may wait: leave before the first instruction. */
-static void emit_entry(Tr *t, uint8_t *out[2])
+static void check32(Tr *t, HostOp m, uint32_t value, uint8_t **fail)
+{
+    asm_op(&t->a, 0, ENC_1, 0x81, 7, m);
+    asm_le(&t->a, value, 4);
+    *fail = asm_jcc(&t->a, 5);
+}
+
+/* The bytes may have changed. */
+static void check_bytes(Tr *t, uint8_t **fail)
 {
     Asm *a = &t->a;
-    asm_mov_imm(a, H_T1, (uint64_t)(uintptr_t)t->src->page_gen);
-    asm_op(a, 0, ENC_1, 0x81, 7, op_mem(H_T1, 0));
-    asm_le(a, t->src->gen, 4);
-    out[0] = asm_jcc(a, 5);
+    const JitSource *src = t->src;
+    if (!src->page_gen) {
+        *fail = NULL;
+        return;
+    }
+    /* cmp dword [rip + d], gen: 10 bytes */
+    int64_t d = (const uint8_t *)src->page_gen - (jit_rx(t->jit, a->p) + 10);
+    if (d == (int32_t)d) {
+        asm_byte(a, 0x81);
+        asm_byte(a, 0x3d);
+        asm_le(a, (uint64_t)d, 4);
+        asm_le(a, src->gen, 4);
+        *fail = asm_jcc(a, 5);
+    } else {
+        asm_mov_imm(a, H_T1, (uint64_t)(uintptr_t)src->page_gen);
+        check32(t, op_mem(H_T1, 0), src->gen, fail);
+    }
+}
+
+enum { ENTRY_CHECKS = 4 };
+
+static void emit_entry(Tr *t, JitCode *out, uint8_t *fail[ENTRY_CHECKS])
+{
+    Asm *a = &t->a;
+    const JitSource *src = t->src;
+    out->entry[JIT_ENTRY_CHECKED] = jit_rx(t->jit, a->p);
+    size_t slot = offsetof(X86Cpu, itlb) + (src->global * ITLB_SLOTS + (src->rip >> PAGE_SHIFT) % ITLB_SLOTS) * 4;
+    check32(t, op_mem(H_CPU, (int32_t)slot), src->itlb_id, &fail[0]);
+    check32(t, CPU_MEM(jit_mode), src->mode, &fail[1]);
+    out->entry[JIT_ENTRY_LOOP] = jit_rx(t->jit, a->p);
+    check_bytes(t, &fail[2]);
     asm_op(a, 0, ENC_1, 0x80, 7, CPU_MEM(attention));
     asm_byte(a, 0);
-    out[1] = asm_jcc(a, 5);
+    fail[3] = asm_jcc(a, 5);
+    out->entry[JIT_ENTRY_BODY] = jit_rx(t->jit, a->p);
 }
 
 static void translate_insns(Tr *t)
@@ -189,13 +250,14 @@ static void translate_insns(Tr *t)
     tr_flags_to_cpu(t);
     const Insn *last = &src->insns[src->num - 1];
     if (insn_undefined(last) || (insn_row(last)->attr & A_SYS)) {
-        leave(t, t->rip[src->num]); /* HLT, STI, MOV SS ...: the run loop has something to look at */
+        asm_mov_imm(&t->a, H_ADDR, t->rip[src->num]); /* HLT, STI, MOV SS ...: there may be something to look at */
+        asm_jmp_to(&t->a, t->jit->dispatch);
     } else {
         tr_exit_to(t, t->rip[src->num]);
     }
 }
 
-const uint8_t *jit_translate(Jit *jit, const JitSource *src)
+bool jit_translate(Jit *jit, const JitSource *src, JitCode *out)
 {
     Tr t = {.jit = jit, .src = src, .place = FLAGS_IN_CPU};
     /* Patching reads and writes a few bytes behind `end`. */
@@ -205,9 +267,9 @@ const uint8_t *jit_translate(Jit *jit, const JitSource *src)
         t.rip[n + 1] = t.rip[n] + src->insns[n].len;
     }
     flags_liveness(src->insns, src->num, t.live);
-    uint8_t *code = t.a.p;
-    uint8_t *out[2];
-    emit_entry(&t, out);
+    *out = (JitCode){.rip = src->rip, .mode = src->mode, .itlb_id = src->itlb_id, .global = src->global};
+    uint8_t *fail[ENTRY_CHECKS];
+    emit_entry(&t, out, fail);
     tr_vectors_enter(&t);
     translate_insns(&t);
     tr_vectors_emit_stub(&t);
@@ -218,14 +280,15 @@ const uint8_t *jit_translate(Jit *jit, const JitSource *src)
     for (unsigned i = 0; i < t.num_exits; i++) {
         emit_exit(&t, &t.exits[i]);
     }
-    if (!t.a.full) {
-        asm_patch(out[0], t.a.p);
-        asm_patch(out[1], t.a.p);
+    for (unsigned i = 0; i < ENTRY_CHECKS && !t.a.full; i++) {
+        if (fail[i]) {
+            asm_patch(fail[i], t.a.p);
+        }
     }
     leave(&t, src->rip);
     if (t.a.full) {
-        return NULL;
+        return false;
     }
     jit->next = (uint8_t *)(((uintptr_t)t.a.p + 15) & ~(uintptr_t)15);
-    return jit->rx + (code - jit->rw);
+    return true;
 }

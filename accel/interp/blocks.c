@@ -11,10 +11,11 @@
 #include "target/x86/mem.h"
 #include "tcg/jit.h"
 
-BlockCache *block_cache_new(void)
+BlockCache *block_cache_new(size_t arena_size)
 {
     BlockCache *c = g_new0(BlockCache, 1);
-    c->arena = mmap(NULL, BLOCK_ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    c->size = arena_size;
+    c->arena = mmap(NULL, arena_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     g_assert(c->arena != MAP_FAILED);
     return c;
 }
@@ -23,7 +24,7 @@ void block_cache_free(BlockCache *c)
 {
     if (c) {
         jit_free(c->jit);
-        munmap(c->arena, BLOCK_ARENA_SIZE);
+        munmap(c->arena, c->size);
         g_free(c);
     }
 }
@@ -38,6 +39,16 @@ static void flush(BlockCache *c)
     c->used = 0;
     c->flush = false;
     c->flushes++;
+}
+
+void *block_alloc(BlockCache *c, size_t size)
+{
+    if (c->used + size > c->size) {
+        return NULL;
+    }
+    void *p = c->arena + c->used;
+    c->used += (size + 15) & ~(size_t)15;
+    return p;
 }
 
 /* Code outside RAM changes only with the memory map. */
@@ -101,7 +112,7 @@ static Block *build(InterpVcpu *v, const FetchEntry *f, unsigned offset)
     X86Cpu *cpu = v->cpu;
     BlockCache *c = v->cache;
     size_t most = sizeof(Block) + BLOCK_MAX_INSNS * sizeof(Insn);
-    if (c->used + most > BLOCK_ARENA_SIZE) {
+    if (c->used + most > c->size) {
         flush(c);
     }
     Block *b = (Block *)(void *)(c->arena + c->used);
@@ -164,28 +175,37 @@ static Block *find_in_bucket(BlockCache *c, gpa_t phys, unsigned code_size)
     return NULL;
 }
 
+Block *block_fetch(InterpVcpu *v, const FetchEntry **f)
+{
+    X86Cpu *cpu = v->cpu;
+    cpu->insn_rip = cpu->rip; /* a fetch that faults is the fault of the instruction not yet there */
+    if (unlikely(v->cache->flush)) {
+        flush(v->cache);
+    }
+    gva_t lin = code_linear(cpu);
+    *f = mmu_fetch(cpu, lin);
+    if (!(*f)->host) {
+        return NULL;
+    }
+    unsigned offset = (unsigned)(lin & (PAGE_SIZE - 1));
+    Block *b = find_in_bucket(v->cache, (*f)->phys + offset, cpu->code_size);
+    return b ? b : build(v, *f, offset);
+}
+
 Block *block_find(InterpVcpu *v)
 {
     X86Cpu *cpu = v->cpu;
     BlockCache *c = v->cache;
-    cpu->insn_rip = cpu->rip; /* a fetch that faults is the fault of the instruction not yet there */
+    gva_t lin = code_linear(cpu);
     if (unlikely(c->flush)) {
         flush(c);
     }
-    gva_t lin = code_linear(cpu);
     JumpEntry *j = &c->jump[(lin ^ lin >> 12) & (JUMP_CACHE_SIZE - 1)];
     Block *b = j->block;
     if (unlikely(!b || j->rip != lin || j->tlb_gen != cpu->tlb_gen || j->code_size != cpu->code_size ||
                  j->cpl != cpu->cpl || !block_valid(b))) {
-        const FetchEntry *f = mmu_fetch(cpu, lin);
-        if (!f->host) {
-            return NULL;
-        }
-        unsigned offset = (unsigned)(lin & (PAGE_SIZE - 1));
-        b = find_in_bucket(c, f->phys + offset, cpu->code_size);
-        if (!b) {
-            b = build(v, f, offset);
-        }
+        const FetchEntry *f;
+        b = block_fetch(v, &f);
         if (!b) {
             return NULL;
         }

@@ -60,42 +60,61 @@ static void run_blocks(InterpVcpu *v, Block *b)
     }
 }
 
-/* Host code of a block for the present address and mode; NULL when code memory is full (a flush is then due). */
-static const uint8_t *block_code(InterpVcpu *v, Block *b)
+static bool code_fits(const JitCode *c, const X86Cpu *cpu, uint32_t mode, uint32_t id, bool global)
+{
+    return c->rip == cpu->rip && c->mode == mode && c->itlb_id == id && c->global == global;
+}
+
+/* Host code of a block for the present address, mode and mapping; NULL when memory is full (a flush is then due). */
+static JitCode *block_code(InterpVcpu *v, Block *b, const FetchEntry *f)
 {
     X86Cpu *cpu = v->cpu;
-    uint32_t mode = jit_mode(cpu);
-    if (unlikely(!b->code || b->code_rip != cpu->rip || b->code_mode != mode)) {
-        JitSource source = {.insns = b->insns, .num = b->num, .rip = cpu->rip, .mode = mode, .page_gen = b->page_gen,
-                            .gen = b->gen};
-        b->code = jit_translate(v->cache->jit, &source);
-        b->code_rip = cpu->rip;
-        b->code_mode = mode;
+    uint32_t mode = jit_mode(cpu), id = itlb_id(f->phys, cpu->cpl == 3);
+    for (JitCode **link = &b->code; *link; link = &(*link)->next) {
+        JitCode *c = *link;
+        if (code_fits(c, cpu, mode, id, f->global)) {
+            *link = c->next;
+            c->next = b->code;
+            b->code = c;
+            return c;
+        }
     }
-    return b->code;
+    bool changes = ram_owns(cpu->machine->ram, f->host);
+    JitSource source = {.insns = b->insns, .num = b->num, .rip = cpu->rip, .mode = mode, .itlb_id = id,
+                        .global = f->global, .page_gen = changes ? b->page_gen : NULL, .gen = b->gen};
+    JitCode *c = block_alloc(v->cache, sizeof(*c));
+    if (!c || !jit_translate(v->cache->jit, &source, c)) {
+        return NULL;
+    }
+    c->next = b->code;
+    b->code = c;
+    return c;
 }
 
 /* Run translated code, connecting blocks as they follow one another, until something has to be looked at. */
 static bool run_translated(InterpVcpu *v)
 {
     X86Cpu *cpu = v->cpu;
-    uint8_t *jump = NULL;
+    Jit *jit = v->cache->jit;
+    uintptr_t jump = 0;
     do {
         uint64_t flushes = v->cache->flushes;
-        Block *b = block_find(v);
+        const FetchEntry *f;
+        Block *b = block_fetch(v, &f);
         if (!b) {
             return false;
         }
-        const uint8_t *code = block_code(v, b);
+        JitCode *code = block_code(v, b, f);
         if (!code) {
             v->cache->flush = true;
             return true;
         }
         if (jump && v->cache->flushes == flushes) {
-            jit_connect(v->cache->jit, jump, code);
+            jit_connect(jit, jump, code);
         }
-        jit_remember(v->cache->jit, cpu->rip, b->code_mode, code);
-        jump = jit_run(v->cache->jit, code);
+        cpu->itlb[code->global][(code->rip >> PAGE_SHIFT) % ITLB_SLOTS] = code->itlb_id;
+        jit_remember(jit, code);
+        jump = jit_run(jit, code);
     } while (jump);
     return true;
 }
@@ -419,8 +438,8 @@ bool interp_vcpu_create(Accel *accel, struct X86Cpu *cpu, GError **error)
     if (a->translate && !share) {
         return false;
     }
-    BlockCache *cache = block_cache_new();
-    if (a->translate && !(cache->jit = jit_new(cpu, share, error))) {
+    BlockCache *cache = block_cache_new(a->translate ? share * 2 : BLOCK_ARENA_SIZE);
+    if (a->translate && !(cache->jit = jit_new(cpu, share, accel->machine->ram->pages, error))) {
         block_cache_free(cache);
         return false;
     }

@@ -15,11 +15,12 @@ extern const AccelOps interp_accel_ops;
 
 struct Jit;
 struct TcgOptions;
+struct JitCode;
 
 #define BLOCK_MAX_INSNS 32
-#define BLOCK_BUCKETS (1u << 14)
+#define BLOCK_BUCKETS (1u << 16)
 #define JUMP_CACHE_SIZE (1u << 12)
-#define BLOCK_ARENA_SIZE (16 * MIB)
+#define BLOCK_ARENA_SIZE (16 * MIB) /* without a translator */
 
 typedef struct Block Block;
 
@@ -36,9 +37,7 @@ struct Block {
     uint16_t num;             /* instructions */
     uint16_t bytes;
     uint8_t code_size;
-    const uint8_t *code;      /* translated for code_rip and code_mode, or NULL */
-    gva_t code_rip;
-    uint32_t code_mode;
+    struct JitCode *code;     /* its translations, one for each address and mode, the last used first */
     bool linkable;            /* ends in a near transfer or by its length: CPL and code size stay */
     uint8_t next_link;        /* which of the two is replaced next */
     BlockLink link[2];
@@ -58,7 +57,7 @@ typedef struct JumpEntry {
 typedef struct BlockCache {
     struct Jit *jit; /* its code points into the arena: both are flushed together; NULL in the interpreter */
     uint8_t *arena;
-    size_t used;
+    size_t size, used; /* bytes */
     bool flush; /* the memory map changed: drop everything at the next look-up */
     Block *buckets[BLOCK_BUCKETS];
     JumpEntry jump[JUMP_CACHE_SIZE];
@@ -111,7 +110,7 @@ static inline void block_link(const X86Cpu *cpu, Block *from, Block *to)
     from->next_link ^= 1;
 }
 
-BlockCache *block_cache_new(void);
+BlockCache *block_cache_new(size_t arena_size);
 void block_cache_free(BlockCache *cache);
 
 /* The engine's functions, for AccelOps of engines that share the run loop.  options: of the translator, NULL: interpret. */
@@ -128,6 +127,10 @@ void interp_info(Accel *accel, GString *out);
  * MMIO, or runs into the CS limit).  Raises #PF and #GP of the fetch.
  */
 Block *block_find(InterpVcpu *v);
+/* The same without the jump cache, which the translator has its own for; f: the fetch entry of the page. */
+Block *block_fetch(InterpVcpu *v, const FetchEntry **f);
+/* Memory that lives as long as the blocks, or NULL: a flush is due. */
+void *block_alloc(BlockCache *cache, size_t size);
 /* Decode the one instruction at cs:rip from wherever it lies.  Raises what its fetch raises. */
 void insn_fetch(X86Cpu *cpu, Insn *out);
 

@@ -173,6 +173,12 @@ typedef struct FetchEntry {
 } FetchEntry;
 #define FETCH_TLB_SIZE 512
 
+/*
+ * What the pages around the instruction pointer are mapped to, one word a page, for translated code to check: slot
+ * (lin >> 12) % ITLB_SLOTS of [global page?] holds itlb_id() of the page last run there, or 0 after a flush.
+ */
+#define ITLB_SLOTS 256
+
 /* ---- interrupts ---- */
 
 /* Atomic bits of X86Cpu.events. */
@@ -318,7 +324,14 @@ struct X86Cpu {
     void *ferr_opaque;
     struct Machine *machine;
     void *engine;       /* the accelerator's own part */
-    uint64_t jit_target; /* scratch of translated code */
+    /* translated code's own, see tcg/internal.h */
+    uint32_t jit_mode;   /* jit_mode() while translated code runs */
+    uint64_t jit_target; /* scratch */
+    const struct Jit *jit;
+    const void *jit_table; /* JitTable */
+    void *jit_host_sp;   /* stack of the C code that called it */
+    void *jit_calls_sp, *jit_calls_base, *jit_calls_limit; /* stack of return addresses: top, empty, nearly full */
+    uint32_t itlb[2][ITLB_SLOTS];
     uint32_t jit_host_mxcsr; /* what handlers written in C run with */
     uint8_t vec_live;   /* VEC_*: what of v[0..15] and mxcsr is in the host's registers, while translated code runs */
     void (*kick)(X86Cpu *cpu); /* set by the accelerator; any thread: look at `events` soon */

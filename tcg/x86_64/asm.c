@@ -124,7 +124,7 @@ void asm_store_imm8(Asm *a, HostOp m, uint8_t v)
     asm_byte(a, v);
 }
 
-static uint8_t *hole(Asm *a)
+uint8_t *asm_hole(Asm *a)
 {
     uint8_t *place = a->p;
     asm_le(a, 0, 4);
@@ -135,13 +135,13 @@ uint8_t *asm_jcc(Asm *a, unsigned cc)
 {
     asm_byte(a, 0x0f);
     asm_byte(a, (uint8_t)(0x80 | cc));
-    return hole(a);
+    return asm_hole(a);
 }
 
 uint8_t *asm_jmp(Asm *a)
 {
     asm_byte(a, 0xe9);
-    return hole(a);
+    return asm_hole(a);
 }
 
 void asm_patch(uint8_t *place, const uint8_t *target)
@@ -161,7 +161,7 @@ void asm_jmp_to(Asm *a, const uint8_t *target)
 void asm_call_to(Asm *a, const uint8_t *target)
 {
     asm_byte(a, 0xe8);
-    uint8_t *place = hole(a);
+    uint8_t *place = asm_hole(a);
     if (!a->full) {
         asm_patch(place, target);
     }

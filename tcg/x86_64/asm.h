@@ -89,6 +89,7 @@ void asm_store_imm8(Asm *a, HostOp m, uint8_t v);
 /* Jumps with a 32-bit displacement to be filled in: the place of the displacement. */
 uint8_t *asm_jcc(Asm *a, unsigned cc);
 uint8_t *asm_jmp(Asm *a);
+uint8_t *asm_hole(Asm *a); /* the displacement alone */
 /* Fill in a displacement so that the jump goes to target (both in the same mapping). */
 void asm_patch(uint8_t *place, const uint8_t *target);
 void asm_jmp_to(Asm *a, const uint8_t *target);

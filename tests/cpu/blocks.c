@@ -225,8 +225,8 @@ static unsigned host_mxcsr(void)
     return v & ~0x3fu; /* but for what C code computed */
 }
 
-/* jump: what the block would like to have connected to what follows, or NULL. */
-static bool run(X86Cpu *cpu, Jit *jit, const uint8_t *code, uint8_t **jump)
+/* jump: what the block would like to have connected to what follows, or 0. */
+static bool run(X86Cpu *cpu, Jit *jit, const JitCode *code, uintptr_t *jump)
 {
     if (_setjmp(cpu->unwind) != 0) {
         cpu->rip = cpu->insn_rip;
@@ -260,28 +260,27 @@ static void translate(Engine *e, Jit *jit, const Seq *s, unsigned cut, const Fea
     JitSource source = {.insns = insns, .num = cut ? cut : s->num, .rip = s->first.ip, .mode = jit_mode(cpu),
                         .page_gen = &gen};
     JitSource rest = {.insns = insns + cut, .num = s->num - cut, .rip = cut_rip, .mode = source.mode, .page_gen = &gen};
-    uint8_t *jump = NULL;
+    uintptr_t jump = 0;
     jit_flush(jit);
-    const uint8_t *code = jit_translate(jit, &source);
-    bool done = run(cpu, jit, code, &jump);
-    if (cut && done && cpu->rip == cut_rip && jit_mode(cpu) == source.mode) {
-        const uint8_t *second = jit_translate(jit, &rest);
+    JitCode code, second;
+    bool done = jit_translate(jit, &source, &code) && run(cpu, jit, &code, &jump);
+    if (cut && done && cpu->rip == cut_rip && jit_mode(cpu) == source.mode && jit_translate(jit, &rest, &second)) {
         if (jump) {
-            jit_connect(jit, jump, second);
+            jit_connect(jit, jump, &second);
             load(e, s);
             memcpy(engine_memory(e, DATA_BASE), data, DATA_SIZE);
             memcpy(engine_memory(e, STACK_BASE), stack, STACK_SIZE);
         } else { /* the first leaves in any case: to the run loop */
             code = second;
         }
-        done = run(cpu, jit, code, &jump);
+        done = run(cpu, jit, &code, &jump);
     }
     unsigned next;
     while (done && cpu->break_block && (next = (unsigned)(cpu->insn - insns) + 1) < s->num) {
         /* on behind an instruction that has changed the mode */
         rest = (JitSource){.insns = insns + next, .num = s->num - next, .rip = cpu->rip, .mode = jit_mode(cpu),
                            .page_gen = &gen};
-        done = run(cpu, jit, jit_translate(jit, &rest), &jump);
+        done = jit_translate(jit, &rest, &code) && run(cpu, jit, &code, &jump);
     }
     if (cpu->vec_live || host_mxcsr() != 0x1f80) {
         printf("left with the guest's vector state: %u, MXCSR %#x\n", cpu->vec_live, host_mxcsr());
@@ -400,7 +399,7 @@ int main(int argc, char **argv)
     native_features(&features);
     choose_rows(name, &features);
     Engine *a = engine_start(&features), *b = engine_start(&features);
-    Jit *jit = jit_new(engine_cpu(b), 1 << 20, &error);
+    Jit *jit = jit_new(engine_cpu(b), 1 << 20, NULL, &error);
     if (!jit || all_choices == 0) {
         fprintf(stderr, "blocks: %s\n", jit ? "no row is chosen" : error->message);
         return 2;
