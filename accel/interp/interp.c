@@ -119,19 +119,6 @@ static bool run_translated(InterpVcpu *v)
     return true;
 }
 
-/* Instructions that enter a handler: their single-step trap depends on the TF they leave (it is mostly cleared). */
-static bool enters_handler(const Insn *i)
-{
-    switch (insn_row(i)->map) {
-    case MAP_1:
-        return i->opcode == 0xcc || i->opcode == 0xcd || i->opcode == 0xce || i->opcode == 0xf1;
-    case MAP_0F:
-        return i->opcode == 0x05;
-    default:
-        return false;
-    }
-}
-
 /*
  * One instruction with everything that is rare: single step, breakpoints, RF, interrupt shadows.
  * Order of events: SDM vol 3 table 6-2.
@@ -139,7 +126,6 @@ static bool enters_handler(const Insn *i)
 static void step(InterpVcpu *v)
 {
     X86Cpu *cpu = v->cpu;
-    bool tf = (cpu->eflags & FL_TF) != 0;
     cpu->insn_rip = cpu->rip;
     if (debug_any_armed(cpu)) {
         debug_check_exec(cpu, code_linear(cpu)); /* raises */
@@ -149,19 +135,7 @@ static void step(InterpVcpu *v)
     if (!b) {
         insn_fetch(cpu, &v->scratch);
     }
-    cpu->shadow = 0;
-    cpu->eflags &= ~(uint32_t)FL_RF; /* IRET and task switches set it again for the next instruction */
-    insn_execute(cpu, i);
-    uint64_t db = cpu->pending_db;
-    if (tf && (!enters_handler(i) || (cpu->eflags & FL_TF))) {
-        db |= BIT64(14); /* DR6.BS */
-    }
-    /* MOV SS and POP SS hold debug traps back, with the interrupts, until after the next instruction. */
-    if (db && cpu->shadow != SHADOW_SS) {
-        cpu->pending_db = 0;
-        cpu->insn_rip = cpu->rip;
-        cpu_raise_db(cpu, db, true);
-    }
+    insn_step(cpu, i);
 }
 
 static bool must_step(const X86Cpu *cpu)

@@ -144,3 +144,6 @@ static inline void insn_execute(X86Cpu *cpu, const Insn *i)
     }
     i->fn(cpu, i);
 }
+
+/* The same, then what single step, data breakpoints and interrupt shadows ask for (raises the trap, accel/interp/step.c). */
+void insn_step(X86Cpu *cpu, const Insn *i);

@@ -10,3 +10,7 @@
  * debug traps are looked at.
  */
 bool interp_step_one(X86Cpu *cpu);
+/*
+ * The same with breakpoints, single step, interrupt shadows and RF looked at.  False: cpu_deliver_pending() is due.
+ */
+bool interp_step_whole(X86Cpu *cpu);

@@ -278,6 +278,12 @@ bool space_lookup(const AddressSpace *space, uint64_t addr, FlatRange *out)
     return r != NULL;
 }
 
+const FlatRange *space_ranges(const AddressSpace *space, size_t *count)
+{
+    *count = space->num_ranges;
+    return space->ranges;
+}
+
 /* ---- access ---- */
 
 /* Natural sizes become one host access (the copies have constant sizes): a guest's aligned access is atomic. */

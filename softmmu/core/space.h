@@ -48,6 +48,9 @@ void space_add_listener(AddressSpace *space, void (*changed)(void *opaque), void
 /* The range that holds addr; false in a hole.  Valid until the map changes. */
 bool space_lookup(const AddressSpace *space, uint64_t addr, FlatRange *out);
 
+/* The flat view, *count ranges; valid until the map changes. */
+const FlatRange *space_ranges(const AddressSpace *space, size_t *count);
+
 /*
  * One access of 1..8 bytes by a CPU.  Crosses ranges byte by byte; holes read as all ones and drop writes.  Takes
  * the machine lock around callbacks that need it.  Traces with -d mmio.  Any vCPU thread; not with the lock held.

@@ -479,6 +479,7 @@ static CpuModel *model_from_row(const ModelRow *row)
 {
     CpuModel *m = g_new0(CpuModel, 1);
     m->name = g_strdup(row->name);
+    m->all = row->all;
     m->features = row->all ? implemented_set(false) : row->features;
     g_strlcpy(m->vendor, row->vendor, sizeof(m->vendor));
     g_strlcpy(m->brand, row->brand, sizeof(m->brand));
@@ -520,6 +521,7 @@ static void drop_orphans(FeatureSet *set)
 static void finish(Parse *p)
 {
     CpuModel *m = p->m;
+    m->enforce = p->enforce;
     for (unsigned n = 0; n < NUM_FEATURE_WORDS; n++) {
         m->features.w[n] = ((m->features.w[n] | p->plus.w[n]) & ~p->minus.w[n]) & p->available.w[n];
     }
@@ -562,6 +564,23 @@ CpuModel *cpu_model_parse(const char *text, GError **error)
         g_free(missing);
     }
     return p.m;
+}
+
+char *cpu_model_limit(CpuModel *model, const FeatureSet *available)
+{
+    g_autoptr(GString) lost = g_string_new(NULL);
+    FeatureSet before = model->features;
+    for (unsigned n = 0; n < NUM_FEATURE_WORDS; n++) {
+        model->features.w[n] &= available->w[n];
+    }
+    drop_orphans(&model->features);
+    for (unsigned n = 0; n < ARRAY_LEN(feature_names); n++) {
+        Feature f = feature_names[n].feature;
+        if (feature_in(&before, f) && !feature_in(&model->features, f)) {
+            g_string_append_printf(lost, "%s%s", lost->len ? "," : "", feature_names[n].name);
+        }
+    }
+    return lost->len ? g_strdup(lost->str) : NULL;
 }
 
 void cpu_model_free(CpuModel *model)
