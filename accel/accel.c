@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "accel/interp/interp.h"
+#include "accel/kvm/kvm.h"
 #include "accel/tcg/tcg.h"
 
-static const AccelOps *const all[] = {&interp_accel_ops, &tcg_accel_ops};
+static const AccelOps *const all[] = {&kvm_accel_ops, &interp_accel_ops, &tcg_accel_ops};
 
 const AccelOps *const *accel_all(size_t *count)
 {

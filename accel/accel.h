@@ -9,6 +9,7 @@
 
 struct Machine;
 struct X86Cpu;
+struct FeatureSet;
 typedef struct Accel Accel;
 
 enum {
@@ -22,6 +23,10 @@ typedef struct AccelOps {
     unsigned caps;
     /* Can it work on this host?  False with the reason (and, where there is one, the fix). */
     bool (*probe)(GError **error);
+    /* Is it a good choice when nobody named it?  False with the reason.  NULL: yes. */
+    bool (*worthwhile)(GError **error);
+    /* Clear from *set the features that no processor of this engine can have here.  NULL: it can have all. */
+    bool (*limit_features)(struct FeatureSet *set, GError **error);
     /* opts: the text after -accel NAME, or NULL. */
     Accel *(*create)(struct Machine *m, const char *opts, GError **error);
     void (*destroy)(Accel *accel);

@@ -3,6 +3,7 @@
 #include "softmmu/accel_choice.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "util/suggest.h"
 
@@ -18,8 +19,8 @@ static bool known_name(const char *name)
     return false;
 }
 
-/* NULL if it works, otherwise the reason, owned by the caller. */
-static char *why_not(const AccelChoice *choice)
+/* NULL if it works, otherwise the reason, owned by the caller; *poor: it would work if it were asked for by name. */
+static char *why_not(const AccelChoice *choice, bool *poor)
 {
     const AccelOps *ops = accel_find(choice->name);
     GError *why = NULL;
@@ -39,6 +40,13 @@ static char *why_not(const AccelChoice *choice)
         g_clear_error(&why);
         return text;
     }
+    /* Nobody named it: then it has to be worth it. */
+    if (!choice->required && ops->worthwhile && !ops->worthwhile(&why)) {
+        char *text = g_strdup(why ? why->message : "it is no good choice on this host");
+        g_clear_error(&why);
+        *poor = true;
+        return text;
+    }
     return NULL;
 }
 
@@ -49,13 +57,15 @@ const AccelOps *accel_choose(const Config *c, const char **opts, GError **error)
     size_t count;
     for (guint i = 0; i < c->accels->len; i++) {
         const AccelChoice *choice = &g_array_index(c->accels, AccelChoice, i);
-        g_autofree char *why = why_not(choice);
+        bool poor = false;
+        g_autofree char *why = why_not(choice, &poor);
         if (!why) {
             *opts = choice->opts;
             return accel_find(choice->name);
         }
         g_string_append_printf(reasons, "%s%s: %s", reasons->len ? "; " : "", choice->name, why);
-        if (i + 1 < c->accels->len && (choice->required || options_has(c->options, OPT_ENABLE_KVM))) {
+        /* Of a default that was passed over a person may want to know; a script has not asked. */
+        if (i + 1 < c->accels->len && (choice->required || (poor && isatty(STDERR_FILENO)))) {
             config_note(c, "accelerator %s skipped: %s", choice->name, why);
         }
     }

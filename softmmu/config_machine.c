@@ -146,6 +146,29 @@ static bool read_smp(Config *c, GError **error)
     return true;
 }
 
+/* What the engine lacks of the model: an error if the user insists, otherwise worth a line. */
+static bool limit_model(Config *c, const AccelOps *accel, const char *text, GError **error)
+{
+    FeatureSet available;
+    memset(&available, 0xff, sizeof(available));
+    if (!accel->limit_features) {
+        return true;
+    }
+    if (!accel->limit_features(&available, error)) {
+        return false;
+    }
+    g_autofree char *lost = cpu_model_limit(c->cpu, &available);
+    if (lost && c->cpu->enforce && !c->cpu->all) {
+        g_set_error(error, OPTS_ERROR, OPTS_USAGE, "%s on this host lacks %s", accel->name, lost);
+        g_prefix_error(error, "-cpu %s: ", text);
+        return false;
+    }
+    if (lost && !c->cpu->all) {
+        config_note(c, "-cpu %s without %s: %s on this host has not got them", text, lost, accel->name);
+    }
+    return true;
+}
+
 bool config_cpu_model(Config *c, const AccelOps *accel, GError **error)
 {
     const char *text = c->cpu_text ? c->cpu_text : c->strict ? "qemu64" : "max";
@@ -160,7 +183,7 @@ bool config_cpu_model(Config *c, const AccelOps *accel, GError **error)
         return false;
     }
     c->board.cpu_model = c->cpu;
-    return true;
+    return limit_model(c, accel, text, error);
 }
 
 /* ---- the board ---- */
@@ -275,7 +298,7 @@ static bool read_accels(Config *c, GError **error)
         return false;
     }
     if (kvm) {
-        add_accel(c, "kvm", NULL, c->strict);
+        add_accel(c, "kvm", NULL, true);
     }
     while ((use = options_next(c->options, OPT_ACCEL, &pos))) {
         add_accel_text(c, use->arg, true);

@@ -135,6 +135,19 @@ static void list_props(const DeviceType *type, GString *out)
     }
 }
 
+/* What would happen if it were asked for here. */
+static void describe_accel(const AccelOps *ops, GString *out)
+{
+    g_autoptr(GError) why = NULL;
+    if (ops->probe && !ops->probe(&why)) {
+        g_string_append_printf(out, "On this host: does not work: %s\n", why ? why->message : "no reason is known");
+    } else if (ops->worthwhile && !ops->worthwhile(&why)) {
+        g_string_append_printf(out, "On this host: works when asked for by name: %s\n", why ? why->message : "");
+    } else {
+        g_string_append(out, "On this host: works\n");
+    }
+}
+
 /* "NAME,help": false with an error when there is no such device. */
 static bool device_help(const char *text, bool *asked, GString *out, GError **error)
 {
@@ -182,6 +195,7 @@ static bool accel_help(const char *text, bool *asked, GString *out, GError **err
     } else {
         g_string_append_printf(out, "There are no options for %s.\n", name);
     }
+    describe_accel(ops, out);
     return true;
 }
 

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The KVM engine: the host's hypervisor runs the guest; interrupt controllers and timers are our own devices, as with
+ * every other engine.  What KVM cannot execute is executed by the interpreter (rescue.c).
+ *
+ * A vCPU's state is in one of two places.  While `here` it is in X86Cpu and KVM's copy is stale; otherwise KVM has it
+ * and X86Cpu is stale.  kvm_fetch_state() and kvm_store_state() move it; only the vCPU's thread calls them.
+ * Spec: Linux Documentation/virt/kvm/api.rst.
+ */
+#pragma once
+
+#include <linux/kvm.h>
+
+#include "accel/accel.h"
+#include "accel/kvm/sys.h"
+#include "softmmu/core/machine.h"
+#include "target/x86/cpu.h"
+
+#define KVM_MAX_MSRS 64 /* that are synchronised */
+
+/* What this host's KVM can do, of what is not required. */
+typedef struct KvmCaps {
+    bool readonly_mem, xsave, xcrs, vcpu_events, debugregs, user_nmi, user_msr, tss_addr, identity_map, tsc_control;
+    bool intr_shadow, emulation_exit;
+    size_t xsave_size; /* bytes of KVM_GET_XSAVE's answer */
+    unsigned max_slots, max_vcpus;
+} KvmCaps;
+
+/* A memory slot as KVM has it; size 0: free. */
+typedef struct KvmSlot {
+    uint64_t start, size;
+    uint8_t *host;
+    bool readonly;
+} KvmSlot;
+
+typedef struct KvmAccel {
+    Accel accel;
+    const KvmSys *sys;
+    int fd, vm;
+    KvmCaps caps;
+    size_t run_size;
+    uint32_t tsc_khz;          /* the guest's; 0: unknown */
+    struct kvm_cpuid2 *host_cpuid;
+    GArray *slots;             /* KvmSlot, by slot number; changed in exclusive sections */
+    uint32_t *msrs;            /* rows of msrs.c that this KVM knows; NULL until the first vCPU */
+    unsigned num_msrs;
+    GPtrArray *vcpus;          /* KvmVcpu *, owned */
+} KvmAccel;
+
+typedef struct KvmVcpu {
+    KvmAccel *kvm;
+    X86Cpu *cpu;
+    int fd;
+    struct kvm_run *run;
+    uint8_t *xsave;            /* caps.xsave_size bytes, or NULL */
+    bool here;                 /* X86Cpu has the state */
+    bool unfinished;           /* the last exit is completed by the next KVM_RUN: no state may move before */
+    bool failed;               /* KVM cannot go on, and neither can the interpreter */
+    uint64_t apic_base;        /* as last seen in kvm_run */
+    uint8_t tpr;               /* CR8 as last given to KVM */
+    bool tpr_stale;            /* the local APIC may have changed it */
+    int64_t tsc_offset;        /* X86Cpu's, as last fetched: another value is a TSC that was set */
+    bool tsc_known;
+    uint64_t msr_seen[KVM_MAX_MSRS]; /* KVM's values, in the order of kvm->msrs */
+    bool msrs_known;
+    uint64_t rescue_rip;       /* where the interpreter gave the last rescued run back */
+    unsigned rescue_burst;     /* instructions that the interpreter does at the next rescue */
+    bool running;              /* atomic: in KVM_RUN, or about to be */
+    bool announced;            /* a rescue was logged */
+
+    GThread *thread;
+    pthread_t id;
+    VcpuGate gate;
+    GMutex mutex;
+    GCond cond;
+    bool sleeping;             /* guarded by mutex */
+    bool paused;               /* guarded by mutex: the thread is parked */
+    bool stop, quit;           /* guarded by mutex: asked to park, to end */
+
+    struct {
+        uint64_t runs, io, mmio, halt, window, msr, rescues, rescued, fetches;
+    } count;
+} KvmVcpu;
+
+extern const AccelOps kvm_accel_ops;
+
+/* ---- probe.c ---- */
+
+/* Open KVM and learn what it can do: fd (to be closed by the caller) or -1 with the reason and its fix. */
+int kvm_probe(const KvmSys *sys, KvmCaps *caps, GError **error);
+/* The same for AccelOps, nothing kept open. */
+bool kvm_usable(const KvmSys *sys, GError **error);
+
+/* ---- kvm.c ---- */
+
+/* As AccelOps.create, over other system calls. */
+Accel *kvm_new(struct Machine *m, const KvmSys *sys, const char *opts, GError **error);
+
+/* ---- cpuid.c ---- */
+
+/* KVM_GET_SUPPORTED_CPUID, owned by the caller; NULL with an error. */
+struct kvm_cpuid2 *kvm_host_cpuid(const KvmSys *sys, int fd, GError **error);
+/* What a guest of this KVM, with our interrupt controllers, can have. */
+void kvm_host_features(const struct kvm_cpuid2 *host, const KvmCaps *caps, FeatureSet *out);
+/* Clear from *set what this host's KVM lacks. */
+bool kvm_limit_features(const KvmSys *sys, FeatureSet *set, GError **error);
+/* Is this KVM good enough to be chosen when nobody named it? */
+bool kvm_worthwhile(const KvmSys *sys, GError **error);
+/* Give the vCPU its CPUID. */
+bool kvm_set_cpuid(KvmVcpu *v, GError **error);
+
+/* ---- memory.c ---- */
+
+/* The flat view changed: make the slots equal to it.  Inside the exclusive section. */
+void kvm_update_slots(KvmAccel *k);
+
+/* ---- state.c, fpu.c, msrs.c ---- */
+
+/* X86Cpu <-> KVM, if it is not there yet.  False: KVM refused, which was told to the user. */
+bool kvm_fetch_state(KvmVcpu *v);
+bool kvm_store_state(KvmVcpu *v);
+int kvm_get_fpu(KvmVcpu *v); /* these four: 0 or -errno */
+int kvm_set_fpu(KvmVcpu *v);
+int kvm_get_msrs(KvmVcpu *v);
+int kvm_set_msrs(KvmVcpu *v);
+/* Find out which registers this KVM knows. */
+void kvm_probe_msrs(KvmAccel *k, int vcpu_fd);
+
+/* ---- vcpu.c ---- */
+
+void *kvm_vcpu_thread(void *opaque);
+void kvm_vcpu_wake(KvmVcpu *v);
+/* Any thread. */
+void kvm_vcpu_kick(KvmVcpu *v);
+
+/* ---- exits.c ---- */
+
+/* Act on kvm_run after KVM_RUN returned 0. */
+void kvm_handle_exit(KvmVcpu *v);
+/* A message with the processor's state, and the machine stops. */
+void kvm_give_up(KvmVcpu *v, const char *format, ...) G_GNUC_PRINTF(2, 3);
+void kvm_triple_fault(KvmVcpu *v);
+
+/* ---- rescue.c ---- */
+
+/* Execute what KVM cannot, in the interpreter; `why` for the log. */
+void kvm_rescue(KvmVcpu *v, const char *why);
+/* Deliver an event on X86Cpu, which has the state.  False: triple fault, already served. */
+bool kvm_deliver(KvmVcpu *v, unsigned vector, IntKind kind, bool has_error, uint32_t error);
+/* RDMSR, WRMSR by our own model.  False: #GP. */
+bool kvm_read_own_msr(KvmVcpu *v, uint32_t msr, uint64_t *value);
+bool kvm_write_own_msr(KvmVcpu *v, uint32_t msr, uint64_t value);

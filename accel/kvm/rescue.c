@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Where KVM cannot go on, the interpreter does: it works on the same X86Cpu and knows every instruction. */
+#include <setjmp.h>
+
+#include "accel/interp/step.h"
+#include "accel/kvm/kvm.h"
+#include "util/log.h"
+
+/*
+ * How many instructions the interpreter does before KVM gets the processor back.  When KVM fails at the very place where
+ * it got it, the next run is twice as long; a run that KVM could continue halves it.
+ */
+enum { BURST_MIN = 1, BURST_MAX = 4096 };
+
+/* A delivery that faults unwinds to here with the next exception in cpu->exc. */
+static bool deliver_raised(KvmVcpu *v)
+{
+    _setjmp(v->cpu->unwind);
+    v->cpu->pending_db = 0;
+    if (cpu_deliver_pending(v->cpu)) {
+        return true;
+    }
+    kvm_triple_fault(v);
+    return false;
+}
+
+bool kvm_deliver(KvmVcpu *v, unsigned vector, IntKind kind, bool has_error, uint32_t error)
+{
+    X86Cpu *cpu = v->cpu;
+    if (_setjmp(cpu->unwind) != 0) {
+        return deliver_raised(v);
+    }
+    cpu->insn_rip = cpu->rip;
+    cpu_deliver(cpu, vector, kind, has_error, error);
+    return true;
+}
+
+/* ---- registers that only our model has ---- */
+
+bool kvm_read_own_msr(KvmVcpu *v, uint32_t msr, uint64_t *value)
+{
+    if (_setjmp(v->cpu->unwind) != 0) {
+        return false;
+    }
+    *value = cpu_read_msr(v->cpu, msr);
+    return true;
+}
+
+bool kvm_write_own_msr(KvmVcpu *v, uint32_t msr, uint64_t value)
+{
+    if (_setjmp(v->cpu->unwind) != 0) {
+        return false;
+    }
+    cpu_write_msr(v->cpu, msr, value);
+    return true;
+}
+
+/* ---- the rescue ---- */
+
+static void announce(KvmVcpu *v, const char *why)
+{
+    if (!v->announced && log_on(LOG_UNIMP | LOG_INT)) {
+        log_printf("kvm: cpu %u: the interpreter helps with %s at 0x%" PRIx64 "\n", v->cpu->index, why, v->cpu->rip);
+        v->announced = true;
+    }
+}
+
+void kvm_rescue(KvmVcpu *v, const char *why)
+{
+    X86Cpu *cpu = v->cpu;
+    if (!kvm_fetch_state(v)) {
+        return;
+    }
+    announce(v, why);
+    v->rescue_burst = v->count.rescues && cpu->rip == v->rescue_rip ? MIN(v->rescue_burst * 2, BURST_MAX)
+                                                                    : MAX(v->rescue_burst / 2, BURST_MIN);
+    v->count.rescues++;
+    for (unsigned n = 0; n < v->rescue_burst || cpu->shadow; n++) {
+        v->count.rescued++;
+        if (!interp_step_whole(cpu) && !deliver_raised(v)) {
+            return;
+        }
+        if (cpu->halted || __atomic_load_n(&cpu->attention, __ATOMIC_ACQUIRE)) {
+            break;
+        }
+    }
+    v->rescue_rip = cpu->rip;
+    v->tpr_stale = true;
+}

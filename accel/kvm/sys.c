@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The KVM engine's system calls, as the host has them. */
+#include "accel/kvm/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static int host_open(void *opaque, const char *path)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+static int host_ioctl(void *opaque, int fd, unsigned long request, void *arg)
+{
+    int r = ioctl(fd, request, arg);
+    return r < 0 ? -errno : r;
+}
+
+static void *host_map(void *opaque, int fd, size_t len)
+{
+    void *at = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    return at == MAP_FAILED ? NULL : at;
+}
+
+static void host_unmap(void *opaque, void *at, size_t len)
+{
+    munmap(at, len);
+}
+
+static void host_close(void *opaque, int fd)
+{
+    close(fd);
+}
+
+/* Arriving is all this signal is for: it takes a thread out of the guest. */
+static void on_signal(int sig)
+{
+    (void)sig;
+}
+
+static void host_interrupt(void *opaque, pthread_t thread)
+{
+    static gsize installed;
+    if (g_once_init_enter(&installed)) {
+        struct sigaction action = {.sa_handler = on_signal};
+        sigaction(SIGRTMIN + 4, &action, NULL);
+        g_once_init_leave(&installed, 1);
+    }
+    pthread_kill(thread, SIGRTMIN + 4);
+}
+
+const KvmSys kvm_host_sys = {
+    .open = host_open,
+    .ioctl = host_ioctl,
+    .map = host_map,
+    .unmap = host_unmap,
+    .close = host_close,
+    .interrupt = host_interrupt,
+};

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The system calls of the KVM engine behind function pointers, so that tests can put a KVM of their own in their place.
+ */
+#pragma once
+
+#include <pthread.h>
+
+#include "util/base.h"
+
+typedef struct KvmSys {
+    /* File descriptor, or -errno. */
+    int (*open)(void *opaque, const char *path);
+    /* What ioctl(2) returns, or -errno.  arg: a pointer, or a number as one. */
+    int (*ioctl)(void *opaque, int fd, unsigned long request, void *arg);
+    /* Shared and writable; NULL on failure. */
+    void *(*map)(void *opaque, int fd, size_t len);
+    void (*unmap)(void *opaque, void *at, size_t len);
+    void (*close)(void *opaque, int fd);
+    /* Make a thread's KVM_RUN, or its next one, return -EINTR; the caller has set immediate_exit. */
+    void (*interrupt)(void *opaque, pthread_t thread);
+    void *opaque;
+} KvmSys;
+
+/* The host's. */
+extern const KvmSys kvm_host_sys;
+
+static inline int kvm_ioctl(const KvmSys *sys, int fd, unsigned long request, void *arg)
+{
+    return sys->ioctl(sys->opaque, fd, request, arg);
+}
+static inline int kvm_ioctl_n(const KvmSys *sys, int fd, unsigned long request, uintptr_t n)
+{
+    return sys->ioctl(sys->opaque, fd, request, (void *)n);
+}

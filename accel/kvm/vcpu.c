@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A vCPU's thread: KVM_RUN, the events before it, sleep and park. */
+#include <errno.h>
+
+#include "accel/kvm/kvm.h"
+#include "target/x86/flags.h"
+#include "util/log.h"
+
+enum { APIC_BASE_X2APIC = 1 << 10, APIC_BASE_ENABLE = 1 << 11 };
+
+static uint32_t events_of(const X86Cpu *cpu)
+{
+    return __atomic_load_n(&cpu->events, __ATOMIC_SEQ_CST);
+}
+
+static void look_again(X86Cpu *cpu)
+{
+    __atomic_store_n(&cpu->attention, true, __ATOMIC_SEQ_CST);
+}
+
+/* Would the processor take an interrupt now? */
+static bool interrupts_open(const KvmVcpu *v)
+{
+    if (v->here) {
+        return (v->cpu->eflags & FL_IF) && !v->cpu->shadow;
+    }
+    return v->run->ready_for_interrupt_injection && v->run->if_flag;
+}
+
+/* ---- waking, sleeping, parking ---- */
+
+void kvm_vcpu_wake(KvmVcpu *v)
+{
+    g_mutex_lock(&v->mutex);
+    if (v->sleeping) {
+        g_cond_broadcast(&v->cond);
+    }
+    g_mutex_unlock(&v->mutex);
+}
+
+/*
+ * The caller has set cpu->attention.  The thread clears immediate_exit before it looks at attention the last time, so
+ * one of the two stops it; the signal is for a thread that is in the guest already.
+ */
+void kvm_vcpu_kick(KvmVcpu *v)
+{
+    __atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&v->running, __ATOMIC_SEQ_CST)) {
+        v->kvm->sys->interrupt(v->kvm->sys->opaque, v->id);
+    }
+}
+
+static bool can_wake(const KvmVcpu *v, uint32_t events)
+{
+    bool open = v->here ? (v->cpu->eflags & FL_IF) != 0 : v->run->if_flag;
+    if (v->failed) {
+        return events & EVENT_STOP;
+    }
+    if (v->cpu->wait_sipi) {
+        return events & (EVENT_INIT | EVENT_SIPI | EVENT_STOP);
+    }
+    return ((events & EVENT_INTR) && open) || (events & (EVENT_NMI | EVENT_INIT | EVENT_STOP));
+}
+
+static void sleep_until_event(KvmVcpu *v)
+{
+    gate_leave(&v->gate);
+    g_mutex_lock(&v->mutex);
+    v->sleeping = true;
+    while (!can_wake(v, events_of(v->cpu)) && !v->stop && !v->quit) {
+        g_cond_wait(&v->cond, &v->mutex);
+    }
+    v->sleeping = false;
+    g_mutex_unlock(&v->mutex);
+    gate_enter(&v->gate);
+    look_again(v->cpu);
+}
+
+/* An exit half done - a port read whose register is still to be loaded - is finished without running the guest. */
+static void finish_exit(KvmVcpu *v)
+{
+    if (v->unfinished) {
+        v->run->immediate_exit = 1;
+        kvm_ioctl_n(v->kvm->sys, v->fd, KVM_RUN, 0);
+        v->unfinished = false;
+    }
+}
+
+/* While parked, the state is in X86Cpu.  False when the thread must end. */
+static bool park(KvmVcpu *v)
+{
+    kvm_fetch_state(v);
+    gate_leave(&v->gate);
+    g_mutex_lock(&v->mutex);
+    while (v->stop && !v->quit) {
+        v->paused = true;
+        g_cond_broadcast(&v->cond);
+        g_cond_wait(&v->cond, &v->mutex);
+    }
+    v->paused = false;
+    bool quit = v->quit;
+    g_mutex_unlock(&v->mutex);
+    if (!quit) {
+        gate_enter(&v->gate);
+        v->failed = false;
+    }
+    return !quit;
+}
+
+/* ---- events ---- */
+
+static void take_init(KvmVcpu *v)
+{
+    X86Cpu *cpu = v->cpu;
+    cpu_lower_event(cpu, EVENT_INIT);
+    if (!kvm_fetch_state(v)) {
+        return;
+    }
+    cpu_init_signal(cpu);
+    if (cpu->apic) {
+        machine_lock(cpu->machine->lock);
+        cpu->apic->init(cpu->apic_opaque);
+        machine_unlock(cpu->machine->lock);
+    }
+}
+
+/* Here if NMIs are open; by KVM, which knows when the handler has returned, if not. */
+static void take_nmi(KvmVcpu *v)
+{
+    X86Cpu *cpu = v->cpu;
+    if (!kvm_fetch_state(v)) {
+        return;
+    }
+    cpu_take_nmi(cpu);
+    if (!cpu->nmi_blocked) {
+        cpu->halted = false;
+        cpu->nmi_blocked = true;
+        kvm_deliver(v, EXC_NMI, INT_NMI, false, 0);
+    } else if (v->kvm->caps.user_nmi && kvm_store_state(v)) {
+        kvm_ioctl_n(v->kvm->sys, v->fd, KVM_NMI, 0);
+    }
+}
+
+/* What other threads asked for.  False when the thread must end. */
+static bool serve_events(KvmVcpu *v)
+{
+    X86Cpu *cpu = v->cpu;
+    __atomic_store_n(&cpu->attention, false, __ATOMIC_SEQ_CST);
+    if (exclusive_pending(cpu->machine->lock)) {
+        gate_leave(&v->gate);
+        gate_enter(&v->gate);
+    }
+    uint32_t events = events_of(cpu);
+    if (events & (EVENT_STOP | EVENT_INIT | EVENT_NMI)) {
+        finish_exit(v);
+    }
+    if (events & EVENT_STOP) {
+        cpu_lower_event(cpu, EVENT_STOP);
+        look_again(cpu);
+        return park(v);
+    }
+    cpu_lower_event(cpu, events & EVENT_FLUSH); /* KVM watches the page tables itself */
+    if (events & EVENT_INIT) {
+        take_init(v);
+        look_again(cpu);
+        return true;
+    }
+    if (events & EVENT_SIPI) {
+        cpu_lower_event(cpu, EVENT_SIPI);
+        if (cpu->wait_sipi && kvm_fetch_state(v)) {
+            cpu_sipi(cpu, __atomic_load_n(&cpu->sipi_vector, __ATOMIC_SEQ_CST));
+        }
+    }
+    if (!cpu->wait_sipi && (events & EVENT_NMI)) {
+        take_nmi(v);
+        look_again(cpu);
+    }
+    return true;
+}
+
+/* Give KVM the vector if one can be taken, or ask it to say when one can. */
+static bool inject(KvmVcpu *v, bool open)
+{
+    X86Cpu *cpu = v->cpu;
+    v->run->request_interrupt_window = 0;
+    if (!(events_of(cpu) & EVENT_INTR)) {
+        return true;
+    }
+    if (open) {
+        machine_lock(cpu->machine->lock);
+        int vector = cpu->apic ? cpu->apic->ack(cpu->apic_opaque) : -1;
+        machine_unlock(cpu->machine->lock);
+        if (vector >= 0) {
+            struct kvm_interrupt irq = {.irq = (uint32_t)vector};
+            cpu->halted = false;
+            v->run->ready_for_interrupt_injection = 0;
+            int r = kvm_ioctl(v->kvm->sys, v->fd, KVM_INTERRUPT, &irq);
+            if (r < 0) {
+                kvm_give_up(v, "KVM does not take an interrupt: %s", g_strerror(-r));
+                return false;
+            }
+        }
+    }
+    v->run->request_interrupt_window = (events_of(cpu) & EVENT_INTR) != 0;
+    return true;
+}
+
+/* ---- KVM_RUN ---- */
+
+/* The task priority and the base of the APIC live in our APIC; KVM has copies of them in registers. */
+static void give_tpr(KvmVcpu *v)
+{
+    const X86Cpu *cpu = v->cpu;
+    if (v->tpr_stale && cpu->apic) {
+        machine_lock(cpu->machine->lock);
+        v->tpr = cpu->apic->get_tpr(cpu->apic_opaque);
+        machine_unlock(cpu->machine->lock);
+        v->tpr_stale = false;
+    }
+    v->run->cr8 = v->tpr;
+}
+
+static void take_apic_registers(KvmVcpu *v)
+{
+    X86Cpu *cpu = v->cpu;
+    uint64_t base = v->run->apic_base;
+    uint8_t tpr = v->run->cr8 & 15;
+    if (!cpu->apic || (base == v->apic_base && tpr == v->tpr)) {
+        return;
+    }
+    machine_lock(cpu->machine->lock);
+    if (base != v->apic_base && !cpu->apic->set_base(cpu->apic_opaque, base)) {
+        /* KVM let the guest come here, so it came by way of a disabled APIC, which was not seen. */
+        cpu->apic->set_base(cpu->apic_opaque, base & ~(uint64_t)(APIC_BASE_ENABLE | APIC_BASE_X2APIC));
+        cpu->apic->set_base(cpu->apic_opaque, base);
+    }
+    if (tpr != v->tpr) {
+        cpu->apic->set_tpr(cpu->apic_opaque, tpr);
+    }
+    machine_unlock(cpu->machine->lock);
+    v->apic_base = base;
+    v->tpr = tpr;
+}
+
+static void run_guest(KvmVcpu *v)
+{
+    X86Cpu *cpu = v->cpu;
+    bool open = interrupts_open(v);
+    if (!kvm_store_state(v) || !inject(v, open)) {
+        return;
+    }
+    give_tpr(v);
+    __atomic_store_n(&v->running, true, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&cpu->attention, __ATOMIC_SEQ_CST)) {
+        v->run->immediate_exit = 1; /* something came meanwhile; an exit half done is finished all the same */
+    }
+    v->count.runs++;
+    int r = kvm_ioctl_n(v->kvm->sys, v->fd, KVM_RUN, 0);
+    __atomic_store_n(&v->running, false, __ATOMIC_SEQ_CST);
+    v->unfinished = false;
+    take_apic_registers(v);
+    if (r == 0) {
+        kvm_handle_exit(v);
+    } else if (r == -EFAULT) {
+        kvm_rescue(v, "a bad address");
+    } else if (r != -EINTR && r != -EAGAIN) {
+        kvm_give_up(v, "KVM_RUN failed: %s", g_strerror(-r));
+    }
+}
+
+void *kvm_vcpu_thread(void *opaque)
+{
+    KvmVcpu *v = opaque;
+    X86Cpu *cpu = v->cpu;
+    v->id = pthread_self();
+    cpu_set_current(cpu);
+    gate_register(cpu->machine->lock, &v->gate);
+    gate_enter(&v->gate);
+    bool on = park(v);
+    while (on) {
+        if (__atomic_load_n(&cpu->attention, __ATOMIC_ACQUIRE)) {
+            on = serve_events(v);
+        } else if (v->failed || cpu->wait_sipi || (cpu->halted && !can_wake(v, events_of(cpu)))) {
+            sleep_until_event(v);
+        } else {
+            run_guest(v);
+        }
+    }
+    gate_unregister(&v->gate);
+    g_mutex_lock(&v->mutex);
+    v->paused = true;
+    g_cond_broadcast(&v->cond);
+    g_mutex_unlock(&v->mutex);
+    return NULL;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The test KVM's system calls. */
+#include "tests/unit/kvm_fake.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { FD_KVM = 100, FD_VM, FD_VCPU };
+
+static int fake_open(void *opaque, const char *path)
+{
+    Fake *f = opaque;
+    if (f->open_error) {
+        return -f->open_error;
+    }
+    f->fds++;
+    return FD_KVM;
+}
+
+static void fake_close(void *opaque, int fd)
+{
+    Fake *f = opaque;
+    g_assert_cmpint(fd, >=, FD_KVM);
+    f->fds--;
+}
+
+static void *fake_map(void *opaque, int fd, size_t len)
+{
+    Fake *f = opaque;
+    f->maps++;
+    f->run = g_malloc0(len);
+    return f->run;
+}
+
+static void fake_unmap(void *opaque, void *at, size_t len)
+{
+    Fake *f = opaque;
+    f->maps--;
+    f->run = NULL;
+    g_free(at);
+}
+
+static void fake_interrupt(void *opaque, pthread_t thread)
+{
+    (void)opaque; /* KVM_RUN below looks at immediate_exit all the time */
+}
+
+static int run(Fake *f)
+{
+    if (__atomic_load_n(&f->run->immediate_exit, __ATOMIC_SEQ_CST)) {
+        return -EINTR;
+    }
+    if (f->storm) {
+        return f->storm-- & 1 ? -EINTR : -EAGAIN;
+    }
+    if (f->script && f->script[f->at]) {
+        f->run->ready_for_interrupt_injection = f->run->if_flag = 1;
+        return f->script[f->at++](f, f->run);
+    }
+    __atomic_store_n(&f->done, true, __ATOMIC_SEQ_CST);
+    while (!__atomic_load_n(&f->run->immediate_exit, __ATOMIC_SEQ_CST)) {
+        g_usleep(100);
+    }
+    return -EINTR;
+}
+
+static int supported_cpuid(struct kvm_cpuid2 *t)
+{
+    static const struct kvm_cpuid_entry2 all[] = {
+        {.function = 1, .ecx = ~0u, .edx = ~0u},
+        {.function = 7, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX, .ebx = ~0u, .ecx = ~0u, .edx = ~0u},
+        {.function = 0xd, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX, .eax = 7},
+        {.function = 0xd, .index = 1, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX, .eax = ~0u},
+        {.function = 0xd, .index = 2, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX, .eax = 256, .ebx = 576},
+        {.function = 0x80000001, .ecx = ~0u, .edx = ~0u},
+    };
+    if (t->nent < ARRAY_LEN(all)) {
+        return -E2BIG;
+    }
+    memcpy(t->entries, all, sizeof(all));
+    t->nent = ARRAY_LEN(all);
+    return 0;
+}
+
+/* Get is a copy out, set a copy in. */
+#define BLOB(name, member)                                                                                            \
+    case KVM_GET_##name:                                                                                              \
+        memcpy(arg, &f->member, sizeof(f->member));                                                                   \
+        return 0;                                                                                                     \
+    case KVM_SET_##name:                                                                                              \
+        memcpy(&f->member, arg, sizeof(f->member));                                                                   \
+        return 0
+
+static int vcpu_ioctl(Fake *f, unsigned long request, void *arg)
+{
+    switch (request) {
+    case KVM_RUN:
+        return run(f);
+        BLOB(REGS, regs);
+        BLOB(SREGS, sregs);
+        BLOB(XSAVE, xsave);
+        BLOB(FPU, fpu);
+        BLOB(XCRS, xcrs);
+        BLOB(VCPU_EVENTS, events);
+        BLOB(DEBUGREGS, debugregs);
+    case KVM_INTERRUPT:
+        if (f->num_vectors < ARRAY_LEN(f->vectors)) {
+            f->vectors[f->num_vectors++] = ((struct kvm_interrupt *)arg)->irq;
+        }
+        return 0;
+    case KVM_GET_MSRS:
+    case KVM_SET_MSRS:
+        return (int)MIN(((struct kvm_msrs *)arg)->nmsrs, f->msr_limit);
+    case KVM_GET_TSC_KHZ:
+        return 3000000;
+    case KVM_SET_CPUID2:
+    case KVM_SET_TSC_KHZ:
+    case KVM_NMI:
+        return 0;
+    default:
+        return -ENOTTY;
+    }
+}
+
+static int fake_ioctl(void *opaque, int fd, unsigned long request, void *arg)
+{
+    Fake *f = opaque;
+    f->calls++;
+    if (f->fail_at && --f->fail_at == 0) {
+        return -f->fail_errno;
+    }
+    switch (request) {
+    case KVM_GET_API_VERSION:
+        return f->version;
+    case KVM_CHECK_EXTENSION:
+        if (f->lacks == (unsigned)(uintptr_t)arg) {
+            return 0;
+        }
+        return (uintptr_t)arg == KVM_CAP_XSAVE2 ? sizeof(struct kvm_xsave) : 64;
+    case KVM_GET_SUPPORTED_CPUID:
+        return supported_cpuid(arg);
+    case KVM_GET_VCPU_MMAP_SIZE:
+        return FAKE_RUN_SIZE;
+    case KVM_CREATE_VM:
+    case KVM_CREATE_VCPU:
+        f->fds++;
+        return request == KVM_CREATE_VM ? FD_VM : FD_VCPU;
+    case KVM_SET_USER_MEMORY_REGION:
+        f->slots = ((struct kvm_userspace_memory_region *)arg)->memory_size ? f->slots + 1 : f->slots - 1;
+        return 0;
+    case KVM_SET_TSS_ADDR:
+    case KVM_SET_IDENTITY_MAP_ADDR:
+    case KVM_ENABLE_CAP:
+        return 0;
+    default:
+        return vcpu_ioctl(f, request, arg);
+    }
+}
+
+void fake_init(Fake *f)
+{
+    *f = (Fake){.version = KVM_API_VERSION, .fail_errno = EINVAL, .msr_limit = KVM_MAX_MSRS + 1};
+    f->sys = (KvmSys){.open = fake_open, .ioctl = fake_ioctl, .map = fake_map, .unmap = fake_unmap, .close = fake_close,
+                      .interrupt = fake_interrupt, .opaque = f};
+}

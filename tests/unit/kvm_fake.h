@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A KVM for tests: it keeps what it is given, runs a script of exits instead of a guest, lacks what it is told to lack
+ * and fails where it is told to.
+ */
+#pragma once
+
+#include <linux/kvm.h>
+
+#include "accel/kvm/kvm.h"
+
+typedef struct Fake Fake;
+
+/* One KVM_RUN: fill in run and return 0, or -errno. */
+typedef int FakeExit(Fake *f, struct kvm_run *run);
+
+struct Fake {
+    KvmSys sys;
+    int open_error;              /* errno of open(), 0: works */
+    int version;
+    unsigned lacks;              /* a KVM_CAP_*, 0: none */
+    unsigned fail_at;            /* the n-th ioctl from now fails, 1 is the next; 0: none */
+    int fail_errno;
+    unsigned calls;              /* ioctls so far */
+    int storm;                   /* so many KVM_RUNs return -EINTR and -EAGAIN in turn */
+    unsigned msr_limit;          /* KVM_SET_MSRS takes only so many at once */
+    FakeExit *const *script;     /* NULL-terminated */
+    unsigned at;                 /* the next exit of it */
+    bool done;                   /* atomic: the script has ended */
+    int fds, maps;               /* open now: 0 in the end */
+    unsigned vectors[8], num_vectors; /* of KVM_INTERRUPT */
+    unsigned slots;              /* in use */
+    struct kvm_run *run;
+    struct kvm_regs regs;
+    struct kvm_sregs sregs;
+    struct kvm_xsave xsave;
+    struct kvm_fpu fpu;
+    struct kvm_xcrs xcrs;
+    struct kvm_vcpu_events events;
+    struct kvm_debugregs debugregs;
+};
+
+#define FAKE_RUN_SIZE 12288
+
+void fake_init(Fake *f);
