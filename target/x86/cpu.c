@@ -34,6 +34,7 @@ X86Cpu *cpu_new(struct Machine *m, unsigned index, const CpuModel *model)
     cpu->apic_id = index;
     cpu->model = model;
     cpu->features = model->features;
+    cpu->intel = strcmp(model->vendor, "GenuineIntel") == 0;
     cpu->a20_mask = ~0ull;
     tlb_init(cpu);
     cpu_reset(cpu);

@@ -316,6 +316,7 @@ struct X86Cpu {
 
     FeatureSet features;
     const CpuModel *model;
+    bool intel;         /* the model is Intel's: where vendors differ, its rules apply */
     unsigned index;     /* 0 is the boot processor */
     uint32_t apic_id;
     const ApicOps *apic;

@@ -330,7 +330,7 @@ static void deliver_long(X86Cpu *cpu, const Event *e)
     sp = frame_push(cpu, &f, 3, items, e->has_error ? 6 : 5);
 
     if (t.cpl < cpu->cpl) { /* 6.14.4: a null SS whose RPL is the new CPL */
-        seg_load_cache(cpu, SEG_SS, (uint16_t)t.cpl, 0, 0, SEG_UNUSABLE | t.cpl << SEG_DPL_SHIFT);
+        seg_set_cache(cpu, SEG_SS, (uint16_t)t.cpl, 0, 0, SEG_UNUSABLE | t.cpl << SEG_DPL_SHIFT);
     }
     cpu->r[RSP] = sp;
     enter_target(cpu, &t);

@@ -303,11 +303,13 @@ void return_commit(X86Cpu *cpu, Return *r, unsigned extra)
     if (r->pops_stack && !sel_null(r->ss)) {
         desc_mark_accessed(cpu, &r->stack);
     }
-    seg_load_code(cpu, r->cs, &r->code, r->cpl);
     cpu->rip = r->rip;
     if (!r->pops_stack) {
+        seg_load_code(cpu, r->cs, &r->code, r->cpl);
         return;
     }
+    seg_set_cache(cpu, SEG_CS, (uint16_t)((r->cs & ~3) | r->cpl), desc_base(&r->code), desc_limit(&r->code),
+                  desc_attr(&r->code)); /* the mode is updated with SS */
     if (sel_null(r->ss)) {
         seg_load_cache(cpu, SEG_SS, r->ss, 0, 0, SEG_UNUSABLE | r->cpl << SEG_DPL_SHIFT);
     } else {

@@ -198,7 +198,9 @@ enum { EFLAGS_KNOWN = FL_OSZAPC | FL_TF | FL_IF | FL_DF | FL_IOPL | FL_NT | FL_R
 void cpu_load_eflags(X86Cpu *cpu, uint32_t value, uint32_t mask)
 {
     uint32_t before = cpu->eflags, other = mask & EFLAGS_KNOWN & ~(uint32_t)FL_OSZAPC;
-    if (mask & FL_OSZAPC) {
+    if ((mask & FL_OSZAPC) == FL_OSZAPC) {
+        flags_set(cpu, value);
+    } else if (mask & FL_OSZAPC) {
         flags_set(cpu, (flags_compute(cpu) & ~mask) | (value & mask));
     }
     cpu->eflags = (before & ~other) | (value & other) | 2;

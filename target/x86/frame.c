@@ -75,6 +75,17 @@ static void item_write(X86Cpu *cpu, const Frame *f, uint64_t off, unsigned log2s
 uint64_t frame_push(X86Cpu *cpu, const Frame *f, unsigned log2size, const uint64_t *v, unsigned n)
 {
     unsigned size = 1u << log2size;
+    if (f->flat && log2size == 3) {
+        /* All of it at once where the TLB knows the page for writing; then the addresses are canonical, too. */
+        uint64_t sp = f->sp - n * 8;
+        uint8_t *host = mem_direct(cpu, sp, n * 8, f->user ? cpu->mem_mode : MEM_KERNEL, ACCESS_WRITE);
+        if (likely(host)) {
+            for (unsigned i = 0; i < n; i++) {
+                memcpy(host + i * 8, &v[n - 1 - i], 8);
+            }
+            return sp;
+        }
+    }
     for (unsigned i = 1; i <= n; i++) {
         item_check(cpu, f, (f->sp - i * size) & f->mask, size);
     }

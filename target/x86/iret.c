@@ -30,12 +30,24 @@ typedef struct IretFrame {
     uint64_t rip;
     uint16_t cs;
     uint32_t flags;
+    bool whole; /* the next two are there as well */
+    uint16_t ss;
+    uint64_t rsp;
 } IretFrame;
 
 static IretFrame peek_frame(X86Cpu *cpu, unsigned osize)
 {
     unsigned size = 1u << osize;
-    IretFrame f;
+    IretFrame f = {.whole = false};
+    if (cpu->code64 && osize == 3) { /* five items in any case: at once where the TLB knows the page */
+        const uint8_t *host = mem_direct(cpu, cpu->r[RSP], 5 * 8, cpu->mem_mode, ACCESS_READ);
+        if (likely(host)) {
+            uint64_t item[5];
+            memcpy(item, host, sizeof(item));
+            return (IretFrame){.rip = item[0], .cs = (uint16_t)item[1], .flags = (uint32_t)item[2], .whole = true,
+                               .rsp = item[3], .ss = (uint16_t)item[4]};
+        }
+    }
     f.rip = stack_peek(cpu, osize, 0);
     f.cs = (uint16_t)stack_peek(cpu, osize, size);
     f.flags = (uint32_t)stack_peek(cpu, osize, 2 * size);
@@ -118,8 +130,8 @@ static void iret_protected(X86Cpu *cpu, unsigned osize)
     Return r = {.cs = f.cs, .rip = f.rip};
     return_check_code(cpu, &r);
     if (cpu->code64 || r.cpl != cpu->cpl) {
-        r.rsp = stack_peek(cpu, osize, 3 * size);
-        r.ss = (uint16_t)stack_peek(cpu, osize, 4 * size);
+        r.rsp = f.whole ? f.rsp : stack_peek(cpu, osize, 3 * size);
+        r.ss = f.whole ? f.ss : (uint16_t)stack_peek(cpu, osize, 4 * size);
         return_check_stack(cpu, &r);
         far_check_target(cpu, &r.code, r.rip);
     } else {

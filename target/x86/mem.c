@@ -139,14 +139,6 @@ static unsigned begin_access(X86Cpu *cpu, gva_t lin, unsigned size, unsigned seg
     return MIN(left, size);
 }
 
-/* Host address for a direct access inside one page, or NULL: the TLB does not allow it. */
-static inline uint8_t *direct(X86Cpu *cpu, gva_t lin, unsigned size, unsigned mode, Access access)
-{
-    const TlbEntry *e = &cpu->tlb[mode][(lin >> 12) & (TLB_SIZE - 1)];
-    uint64_t tag = access == ACCESS_WRITE ? e->wtag : e->rtag;
-    return likely(lin - tag <= 4096 - size) ? (uint8_t *)(e->addend + lin) : NULL;
-}
-
 /* Up to 8 bytes over the end of a page, both pages known to the TLB: where the two parts are. */
 static bool direct_pair(X86Cpu *cpu, gva_t lin, unsigned size, unsigned mode, Access access, uint8_t *part[2],
                         unsigned *first)
@@ -155,8 +147,8 @@ static bool direct_pair(X86Cpu *cpu, gva_t lin, unsigned size, unsigned mode, Ac
     if (*first >= size) {
         return false;
     }
-    part[0] = direct(cpu, lin, *first, mode, access);
-    part[1] = direct(cpu, next_page(cpu, lin), size - *first, mode, access);
+    part[0] = mem_direct(cpu, lin, *first, mode, access);
+    part[1] = mem_direct(cpu, next_page(cpu, lin), size - *first, mode, access);
     return part[0] && part[1];
 }
 
@@ -263,7 +255,7 @@ void mem_ref_slow(X86Cpu *cpu, MemRef *ref, unsigned size)
 void mem_read_bytes(X86Cpu *cpu, unsigned seg, gva_t off, void *buf, unsigned size)
 {
     gva_t lin = seg_linear(cpu, seg, off, size, ACCESS_READ);
-    const uint8_t *host = direct(cpu, lin, size, cpu->mem_mode, ACCESS_READ);
+    const uint8_t *host = mem_direct(cpu, lin, size, cpu->mem_mode, ACCESS_READ);
     if (likely(host)) {
         memcpy(buf, host, size);
         return;
@@ -281,7 +273,7 @@ void mem_read_bytes(X86Cpu *cpu, unsigned seg, gva_t off, void *buf, unsigned si
 void mem_write_bytes(X86Cpu *cpu, unsigned seg, gva_t off, const void *buf, unsigned size)
 {
     gva_t lin = seg_linear(cpu, seg, off, size, ACCESS_WRITE);
-    uint8_t *host = direct(cpu, lin, size, cpu->mem_mode, ACCESS_WRITE);
+    uint8_t *host = mem_direct(cpu, lin, size, cpu->mem_mode, ACCESS_WRITE);
     if (likely(host)) {
         memcpy(host, buf, size);
         return;
@@ -300,7 +292,7 @@ void mem_write_bytes(X86Cpu *cpu, unsigned seg, gva_t off, const void *buf, unsi
 void mem_probe(X86Cpu *cpu, unsigned seg, gva_t off, unsigned size, Access access)
 {
     gva_t lin = seg_linear(cpu, seg, off, size, access);
-    if (!direct(cpu, lin, size, cpu->mem_mode, access)) {
+    if (!mem_direct(cpu, lin, size, cpu->mem_mode, access)) {
         probe(cpu, lin, size, seg, cpu->mem_mode, access);
     }
 }
@@ -312,24 +304,24 @@ static gva_t sys_wrap(const X86Cpu *cpu, gva_t lin)
     return cpu->long_mode ? lin : (uint32_t)lin;
 }
 
-uint64_t sys_read(X86Cpu *cpu, gva_t lin, unsigned size)
+uint64_t sys_read_slow(X86Cpu *cpu, gva_t lin, unsigned size)
 {
     lin = sys_wrap(cpu, lin);
-    const TlbEntry *e = &cpu->tlb[MEM_KERNEL][(lin >> 12) & (TLB_SIZE - 1)];
-    if (likely(lin - e->rtag <= 4096 - size)) {
+    const uint8_t *host = mem_direct(cpu, lin, size, MEM_KERNEL, ACCESS_READ);
+    if (likely(host)) {
         uint64_t value = 0;
-        memcpy(&value, (const void *)(e->addend + lin), size);
+        memcpy(&value, host, size);
         return value;
     }
     return read_slow(cpu, lin, size, SEG_DS, MEM_KERNEL);
 }
 
-void sys_write(X86Cpu *cpu, gva_t lin, uint64_t value, unsigned size)
+void sys_write_slow(X86Cpu *cpu, gva_t lin, uint64_t value, unsigned size)
 {
     lin = sys_wrap(cpu, lin);
-    const TlbEntry *e = &cpu->tlb[MEM_KERNEL][(lin >> 12) & (TLB_SIZE - 1)];
-    if (likely(lin - e->wtag <= 4096 - size)) {
-        memcpy((void *)(e->addend + lin), &value, size);
+    uint8_t *host = mem_direct(cpu, lin, size, MEM_KERNEL, ACCESS_WRITE);
+    if (likely(host)) {
+        memcpy(host, &value, size);
         return;
     }
     write_slow(cpu, lin, value, size, SEG_DS, MEM_KERNEL);
@@ -337,7 +329,10 @@ void sys_write(X86Cpu *cpu, gva_t lin, uint64_t value, unsigned size)
 
 void sys_probe(X86Cpu *cpu, gva_t lin, unsigned size, Access access)
 {
-    probe(cpu, sys_wrap(cpu, lin), size, SEG_DS, MEM_KERNEL, access);
+    lin = sys_wrap(cpu, lin);
+    if (!mem_direct(cpu, lin, size, MEM_KERNEL, access)) {
+        probe(cpu, lin, size, SEG_DS, MEM_KERNEL, access);
+    }
 }
 
 void mem_exclusive_begin(X86Cpu *cpu)

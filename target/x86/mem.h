@@ -38,6 +38,14 @@ static inline gva_t insn_ea(const X86Cpu *cpu, const Insn *i)
     return (cpu->r[i->base] + (cpu->r[i->index] << i->scale) + (uint64_t)i->disp) & asize_mask[i->asize];
 }
 
+/* Host address of `size` bytes inside one page, or NULL: the TLB does not allow a direct access. */
+static inline uint8_t *mem_direct(const X86Cpu *cpu, gva_t lin, unsigned size, unsigned mode, Access access)
+{
+    const TlbEntry *e = &cpu->tlb[mode][(lin >> 12) & (TLB_SIZE - 1)];
+    uint64_t tag = access == ACCESS_WRITE ? e->wtag : e->rtag;
+    return likely(lin - tag <= 4096 - size) ? (uint8_t *)(e->addend + lin) : NULL;
+}
+
 /* ---- linear accesses; seg only chooses #SS or #GP for a non-canonical address ---- */
 
 uint64_t lin_read_slow(X86Cpu *cpu, gva_t lin, unsigned size, unsigned seg);
@@ -83,8 +91,27 @@ void mem_write_bytes(X86Cpu *cpu, unsigned seg, gva_t off, const void *buf, unsi
 void mem_probe(X86Cpu *cpu, unsigned seg, gva_t off, unsigned size, Access access);
 
 /* As CPL 0 whatever CPL is (descriptor tables, TSS, interrupt delivery).  Linear, no segment. */
-uint64_t sys_read(X86Cpu *cpu, gva_t lin, unsigned size);
-void sys_write(X86Cpu *cpu, gva_t lin, uint64_t value, unsigned size);
+uint64_t sys_read_slow(X86Cpu *cpu, gva_t lin, unsigned size);
+void sys_write_slow(X86Cpu *cpu, gva_t lin, uint64_t value, unsigned size);
+static inline uint64_t sys_read(X86Cpu *cpu, gva_t lin, unsigned size)
+{
+    const uint8_t *host = mem_direct(cpu, lin, size, MEM_KERNEL, ACCESS_READ);
+    uint64_t value;
+    if (likely(size == 8 && host)) {
+        memcpy(&value, host, 8);
+        return value;
+    }
+    return sys_read_slow(cpu, lin, size);
+}
+static inline void sys_write(X86Cpu *cpu, gva_t lin, uint64_t value, unsigned size)
+{
+    uint8_t *host = mem_direct(cpu, lin, size, MEM_KERNEL, ACCESS_WRITE);
+    if (likely(size == 8 && host)) {
+        memcpy(host, &value, 8);
+    } else {
+        sys_write_slow(cpu, lin, value, size);
+    }
+}
 void sys_probe(X86Cpu *cpu, gva_t lin, unsigned size, Access access);
 
 /* ---- read-modify-write ---- */

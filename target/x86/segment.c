@@ -131,7 +131,7 @@ void seg_check_slow(X86Cpu *cpu, unsigned seg, gva_t off, unsigned size, Access 
     }
 }
 
-void seg_load_cache(X86Cpu *cpu, unsigned seg, uint16_t sel, uint64_t base, uint32_t limit, uint32_t attr)
+void seg_set_cache(X86Cpu *cpu, unsigned seg, uint16_t sel, uint64_t base, uint32_t limit, uint32_t attr)
 {
     Segment *s = &cpu->seg[seg];
     s->selector = sel;
@@ -139,6 +139,11 @@ void seg_load_cache(X86Cpu *cpu, unsigned seg, uint16_t sel, uint64_t base, uint
     s->limit = limit;
     s->attr = attr;
     seg_update(cpu, seg);
+}
+
+void seg_load_cache(X86Cpu *cpu, unsigned seg, uint16_t sel, uint64_t base, uint32_t limit, uint32_t attr)
+{
+    seg_set_cache(cpu, seg, sel, base, limit, attr);
     if (seg == SEG_CS || seg == SEG_SS) {
         cpu_update_mode(cpu);
     }

@@ -89,6 +89,8 @@ void seg_load(X86Cpu *cpu, unsigned seg, uint16_t sel);
 void seg_load_real(X86Cpu *cpu, unsigned seg, uint16_t sel);
 /* Set the hidden part without any check.  In protected mode the DPL of SS is the CPL. */
 void seg_load_cache(X86Cpu *cpu, unsigned seg, uint16_t sel, uint64_t base, uint32_t limit, uint32_t attr);
+/* The same without cpu_update_mode(), which the caller owes: for CS and SS loaded together. */
+void seg_set_cache(X86Cpu *cpu, unsigned seg, uint16_t sel, uint64_t base, uint32_t limit, uint32_t attr);
 void seg_load_desc(X86Cpu *cpu, unsigned seg, uint16_t sel, const Desc *d);
 void seg_load_null(X86Cpu *cpu, unsigned seg, uint16_t sel);
 /* Load CS for a transfer to `cpl`; the selector's RPL becomes it. */

@@ -6,9 +6,6 @@
  */
 #include "target/x86/exec.h"
 
-#include <string.h>
-
-#include "target/x86/cpuid.h"
 #include "target/x86/debug.h"
 #include "target/x86/segment.h"
 
@@ -16,23 +13,25 @@
 #define FLAT_DATA (SEG_P | SEG_S | SEG_WRITE | SEG_ACCESSED | SEG_G | SEG_DB)
 #define SYSRET_FLAGS (FL_ALL & ~(uint32_t)(FL_RF | FL_VM))
 
-static bool is_intel(const X86Cpu *cpu)
+/* Base 0, 4 GiB; what seg_update() would find for it. */
+static void set_flat(Segment *s, uint16_t sel, uint32_t attr)
 {
-    return strcmp(cpu->model->vendor, "GenuineIntel") == 0;
+    *s = (Segment){.selector = sel, .limit = 0xffffffff, .attr = attr, .fast_r = 1ull << 32,
+                   .fast_w = attr & SEG_CODE ? 0 : 1ull << 32};
 }
 
 /* Flat CS and SS of privilege `dpl`; these instructions never look at the descriptor tables. */
 static void load_flat(X86Cpu *cpu, uint16_t cs, uint16_t ss, unsigned dpl, bool long_code)
 {
     uint32_t privilege = dpl << SEG_DPL_SHIFT;
-    seg_load_cache(cpu, SEG_CS, (uint16_t)((cs & ~3) | dpl), 0, 0xffffffff,
-                   FLAT_CODE | privilege | (long_code ? SEG_L : SEG_DB));
-    seg_load_cache(cpu, SEG_SS, (uint16_t)((ss & ~3) | dpl), 0, 0xffffffff, FLAT_DATA | privilege);
+    set_flat(&cpu->seg[SEG_CS], (uint16_t)((cs & ~3) | dpl), FLAT_CODE | privilege | (long_code ? SEG_L : SEG_DB));
+    set_flat(&cpu->seg[SEG_SS], (uint16_t)((ss & ~3) | dpl), FLAT_DATA | privilege);
+    cpu_update_mode(cpu);
 }
 
 static void check_syscall(X86Cpu *cpu)
 {
-    if (!(cpu->efer & EFER_SCE) || !cpu->protected_mode || (is_intel(cpu) && !cpu->code64)) {
+    if (!(cpu->efer & EFER_SCE) || !cpu->protected_mode || (cpu->intel && !cpu->code64)) {
         cpu_raise_ud(cpu);
     }
 }
@@ -65,7 +64,7 @@ static void do_sysret(X86Cpu *cpu, const Insn *i)
     bool to64 = cpu->long_mode && i->osize == 3;
     uint64_t target = to64 ? cpu->r[RCX] : (uint32_t)cpu->r[RCX];
     /* Intel faults here, in ring 0 and on the user's stack; AMD at the first fetch, in ring 3. */
-    if (to64 && is_intel(cpu) && !is_canonical(cpu, target)) {
+    if (to64 && cpu->intel && !is_canonical(cpu, target)) {
         cpu_raise_gp0(cpu);
     }
     load_flat(cpu, (uint16_t)(to64 ? base + 16 : base), (uint16_t)(base + 8), 3, to64);
@@ -82,7 +81,7 @@ static void do_sysret(X86Cpu *cpu, const Insn *i)
 
 static uint16_t check_sysenter(X86Cpu *cpu)
 {
-    if (cpu->long_mode && !is_intel(cpu)) {
+    if (cpu->long_mode && !cpu->intel) {
         cpu_raise_ud(cpu);
     }
     uint16_t cs = (uint16_t)cpu->msr.sysenter_cs;
