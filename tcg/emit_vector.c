@@ -174,13 +174,13 @@ bool emit_uses_vectors(const Tr *t, const Insn *i)
 /* The memory operand with its alignment checked where the instruction demands it. */
 static HostOp vector_memory(Tr *t, const Insn *i, const Plan *p)
 {
-    HostOp m = tr_memory(t, p->mem_bytes, p->to_rm, p->sets_flags);
+    tr_slot_memory(t, H_ADDR, p->mem_bytes, p->to_rm, p->sets_flags);
     if (p->mem_bytes >= 16 && !(insn_row(i)->attr & A_UNALIGNED)) {
         asm_op(&t->a, ENC_BYTE_RM, ENC_1, 0xf6, 0, op_reg(H_ADDR));
         asm_byte(&t->a, (uint8_t)(p->mem_bytes - 1));
         t->stubs[t->num_stubs - 1].from[1] = asm_jcc(&t->a, 5);
     }
-    return m;
+    return op_mem(H_ADDR, 0);
 }
 
 /* Where a general register's new value is put: itself, or H_T2 to be committed. */

@@ -33,6 +33,7 @@ struct Jit {
     const uint8_t *call_insn, *call_insn_flags, *load_flags;
     const uint8_t *spill_vectors, *load_xmm, *load_ymm; /* flags and general registers stay but for the flags of spill */
     const uint8_t *fetch_x87; /* the guest's x87 state into the host; only flags change */
+    uint8_t next_slot[NUM_MEM_MODES][2][4]; /* of X86Cpu.slot, by width: they are given out in turn */
 };
 
 /*
@@ -134,6 +135,15 @@ typedef struct Exit {
     JitEntry entry;
 } Exit;
 
+/* An operand whose page is not in its slot. */
+typedef struct SlotMiss {
+    PageSlot *slot;
+    uint8_t *from, *back;
+    unsigned host, size; /* register of the address, then of the host's; bytes of the operand */
+    unsigned stub;       /* which does the instruction when the TLB does not have it either */
+    bool write;
+} SlotMiss;
+
 #define MAX_INSNS 32
 typedef struct Tr {
     Jit *jit;
@@ -146,6 +156,8 @@ typedef struct Tr {
     FlagDesc desc;
     Stub stubs[MAX_INSNS * 2];
     unsigned num_stubs;
+    SlotMiss misses[MAX_INSNS];
+    unsigned num_misses;
     Exit exits[4];
     unsigned num_exits;
     int last_vector;          /* number of the last instruction that runs on the host's vector registers, or -1 */
@@ -193,6 +205,15 @@ HostOp tr_memory_at(Tr *t, unsigned size, unsigned how);
 /* The effective address as an operand for LEA (H_ADDR and H_T1 may be part of it). */
 bool tr_lea(Tr *t, const Insn *i, HostOp *m);
 Stub *tr_stub(Tr *t);
+
+/* ---- slots.c ---- */
+
+/*
+ * The same check by a slot of the operand's own, for operands that mostly stay in a page from one time to the next.
+ * `host` (H_ADDR or H_T2): the linear address; becomes the host's.  No other register but H_T1 changes.  size: up to 128.
+ */
+void tr_slot_memory(Tr *t, unsigned host, unsigned size, bool write, bool wants_flags);
+void tr_slots_emit_misses(Tr *t);
 
 /*
  * ---- vectors.c: where XMM0-15 or YMM0-15 and MXCSR are ----

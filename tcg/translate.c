@@ -273,6 +273,7 @@ bool jit_translate(Jit *jit, const JitSource *src, JitCode *out)
     tr_vectors_enter(&t);
     translate_insns(&t);
     tr_vectors_emit_stub(&t);
+    tr_slots_emit_misses(&t);
     for (unsigned i = 0; i < t.num_stubs; i++) {
         emit_stub(&t, &t.stubs[i]);
     }

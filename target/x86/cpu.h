@@ -164,6 +164,17 @@ typedef struct RamWindow {
     uint8_t *host;
 } RamWindow;
 
+/*
+ * What translated code keeps of the TLB for one instruction's memory operand: a hit is (address - page) < limit, then
+ * host + (address - page).  limit leaves room for the operand, or is 0: nothing is kept.
+ */
+typedef struct PageSlot {
+    gva_t page;
+    uint64_t limit;
+    uintptr_t host;
+} PageSlot;
+#define PAGE_SLOTS 64
+
 typedef struct FetchEntry {
     uint64_t tag;  /* linear page address with bit 0 set for CPL 3 */
     uint64_t phys; /* physical page address */
@@ -340,6 +351,8 @@ struct X86Cpu {
     jmp_buf unwind;     /* where cpu_raise() goes */
 
     TlbEntry tlb[NUM_MEM_MODES][TLB_SIZE];
+    PageSlot slot[NUM_MEM_MODES][2][PAGE_SLOTS]; /* [1]: writable pages */
+    uint64_t slots_used[NUM_MEM_MODES][2];       /* bit n: slot n may be filled; every flush of the TLB empties them */
     FetchEntry fetch[FETCH_TLB_SIZE];
     uint16_t tlb_log[2][TLB_LOG]; /* [0] non-global, [1] global fills since the last flush: mode << 11 | index */
     uint16_t tlb_logged[2];

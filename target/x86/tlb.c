@@ -99,6 +99,18 @@ static bool large_near(const TlbEntry *e, gva_t lin)
     return (e->meta & META_LARGE) && (e->rtag ^ lin) < GIB;
 }
 
+static void empty_slots(X86Cpu *cpu)
+{
+    for (unsigned m = 0; m < NUM_MEM_MODES; m++) {
+        for (unsigned w = 0; w < 2; w++) {
+            for (uint64_t used = cpu->slots_used[m][w]; used; used &= used - 1) {
+                cpu->slot[m][w][__builtin_ctzll(used)].limit = 0;
+            }
+            cpu->slots_used[m][w] = 0;
+        }
+    }
+}
+
 void tlb_init(X86Cpu *cpu)
 {
     for (unsigned m = 0; m < NUM_MEM_MODES; m++) {
@@ -125,6 +137,7 @@ static void fetch_flush(X86Cpu *cpu, bool globals_too)
 
 void tlb_flush_all(X86Cpu *cpu)
 {
+    empty_slots(cpu);
     for (unsigned log = 0; log < 2; log++) {
         clear_logged(cpu, log, any, 0, true);
     }
@@ -138,6 +151,7 @@ void tlb_flush_all(X86Cpu *cpu)
 
 void tlb_flush_nonglobal(X86Cpu *cpu)
 {
+    empty_slots(cpu);
     clear_logged(cpu, 0, not_global, 0, true);
     cpu->walk_gen++;
     cpu->tlb_gen++;
@@ -146,6 +160,7 @@ void tlb_flush_nonglobal(X86Cpu *cpu)
 
 void tlb_flush_page(X86Cpu *cpu, gva_t lin)
 {
+    empty_slots(cpu);
     unsigned i = (unsigned)(lin >> 12) & (TLB_SIZE - 1);
     for (unsigned m = 0; m < NUM_MEM_MODES; m++) {
         entry_clear(&cpu->tlb[m][i], i);
@@ -164,6 +179,7 @@ void tlb_flush_page(X86Cpu *cpu, gva_t lin)
 
 void tlb_protect_page(X86Cpu *cpu, const uint8_t *host_page)
 {
+    empty_slots(cpu);
     /* Rare (a page becomes code), and the address is not known: look at all that was filled. */
     for (unsigned log = 0; log < 2; log++) {
         bool overflow = cpu->tlb_logged[log] > TLB_LOG;
