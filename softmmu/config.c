@@ -238,6 +238,33 @@ static void add_console(Config *c)
     }
 }
 
+/* The file itself, or one of this name in the -L folders or where packages put firmware. */
+static char *find_firmware(const Config *c, const char *name, GError **error)
+{
+    static const char *const places[] = {"/usr/share/seabios", "/usr/share/qemu", "/usr/local/share/qemu",
+                                         "/usr/share/qemu-efi"};
+    unsigned pos = 0;
+    const OptionUse *use;
+    if (g_file_test(name, G_FILE_TEST_EXISTS)) {
+        return g_strdup(name);
+    }
+    while ((use = options_next(c->options, OPT_L, &pos))) {
+        g_autofree char *path = g_build_filename(use->arg, name, NULL);
+        if (g_file_test(path, G_FILE_TEST_EXISTS)) {
+            return g_steal_pointer(&path);
+        }
+    }
+    for (size_t i = 0; i < ARRAY_LEN(places) && !strchr(name, '/'); i++) {
+        g_autofree char *path = g_build_filename(places[i], name, NULL);
+        if (g_file_test(path, G_FILE_TEST_EXISTS)) {
+            return g_steal_pointer(&path);
+        }
+    }
+    fail(error, "could not find firmware '%s'; -L DIR says where to look, Debian's package seabios has bios-256k.bin",
+         name);
+    return NULL;
+}
+
 bool config_boot_file(Config *c, GError **error)
 {
     const char *kernel = options_last(c->options, OPT_KERNEL);
@@ -265,16 +292,17 @@ bool config_boot_file(Config *c, GError **error)
     if (!c->kernel && (c->board.initrd || c->board.append)) {
         return fail(error, "-%s: only allowed with -kernel", c->board.initrd ? "initrd" : "append");
     }
-    if (!c->kernel && options_has(c->options, OPT_BIOS)) {
-        return fail(error, "-bios: firmware is not supported yet; boot with -kernel FILE");
+    if (c->kernel) {
+        return true; /* it starts without firmware */
     }
-    if (!c->kernel) {
-        g_set_error(
-            error, OPTS_ERROR, OPTS_NO_BOOT,
-            "nothing to boot: give a kernel, as in: -kernel bzImage (disks and firmware are not supported yet)");
+    if (!options_has(c->options, OPT_BIOS)) {
+        g_set_error(error, OPTS_ERROR, OPTS_NO_BOOT,
+                    "nothing to boot: give a kernel, as in: -kernel bzImage (disks are not supported yet)");
         return false;
     }
-    return true;
+    c->bios = find_firmware(c, options_last(c->options, OPT_BIOS), error);
+    c->board.bios = c->bios;
+    return c->bios != NULL;
 }
 
 /* ---- all ---- */
@@ -333,6 +361,7 @@ void config_clear(Config *c)
     g_free(c->machine_accel);
     g_free(c->kernel);
     g_free(c->append);
+    g_free(c->bios);
     g_free(c->rtc_base);
     g_free(c->name);
     g_free(c->program);

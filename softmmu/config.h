@@ -23,6 +23,7 @@ typedef struct Config {
     const char *cpu_text;
     char *machine_accel;      /* accel= of -machine */
     char *kernel;             /* -kernel or the file given alone */
+    char *bios;               /* the file that -bios stands for */
     char *append;             /* the kernel's command line, where ours differs from -append */
     GArray *accels;           /* AccelChoice, in order of preference */
     GPtrArray *devices;       /* const char *, NULL-terminated for BoardConfig */

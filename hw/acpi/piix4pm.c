@@ -238,6 +238,8 @@ static bool piix4pm_realize(Device *dev, GError **error)
     init[PIIX4PM_PMBA] = 1; /* I/O space, hardwired */
     pci_put16(wmask, PIIX4PM_PMBA, 0xffc0);
     wmask[PIIX4PM_PMREGMISC] = 1;
+    /* There is no system management mode: firmware that finds APMC_EN set leaves it alone, as after a warm start. */
+    init[PIIX4PM_DEVACTB + 3] = (uint8_t)(DEVACTB_APMC_EN >> 24);
     init[PIIX4PM_SMBBA] = 1;
     pci_put16(wmask, PIIX4PM_SMBBA, 0xfff0);
     wmask[PIIX4PM_SMBHSTCFG] = 0x0f;

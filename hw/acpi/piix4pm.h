@@ -12,10 +12,13 @@ extern const DeviceType piix4pm_type;
 /* Configuration registers that firmware sets up. */
 enum {
     PIIX4PM_PMBA = 0x40,      /* base of the 64 power management ports */
+    PIIX4PM_DEVACTB = 0x58,   /* device activity B: bit 25 lets port 0xb2 raise SMIs */
     PIIX4PM_PMREGMISC = 0x80, /* bit 0: they are decoded */
     PIIX4PM_SMBBA = 0x90,     /* base of the SMBus host ports (no host is there) */
     PIIX4PM_SMBHSTCFG = 0xd2,
 };
+
+#define DEVACTB_APMC_EN BIT(25)
 
 /* Regions. */
 enum {

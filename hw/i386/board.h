@@ -14,6 +14,7 @@ typedef struct BoardConfig {
     unsigned num_cpus;
     const struct CpuModel *cpu_model;
     const char *kernel, *initrd, *append; /* -kernel, -initrd, -append; NULL when absent */
+    const char *bios;                     /* firmware, started when there is no kernel; NULL when absent */
     Chardev *serial[4];                   /* NULL: that port is absent */
     Chardev *debugcon;                    /* port 0xe9 (NULL: the port is absent); 0x402 comes with -device isa-debugcon */
     const char **devices;                 /* -device texts, NULL-terminated: "isa-debug-exit,iobase=0xf4" */

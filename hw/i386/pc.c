@@ -21,8 +21,9 @@ static bool pc_check(const BoardConfig *config, GError **error)
                     config->hpet ? "HPET" : "system management mode", config->hpet ? "hpet" : "smm");
         return false;
     }
-    if (!config->kernel) {
-        g_set_error(error, OPTS_ERROR, OPTS_NO_BOOT, "nothing to boot: give a kernel with -kernel FILE");
+    if (!config->kernel && !config->bios) {
+        g_set_error(error, OPTS_ERROR, OPTS_NO_BOOT,
+                    "nothing to boot: give a kernel with -kernel FILE, or firmware with -bios FILE");
         return false;
     }
     return true;
@@ -45,7 +46,7 @@ static bool pc_init(Machine *m, const BoardConfig *config, GError **error)
     bool ok = pc_apic_init(pc, error) && pc_pci_init(pc, error) && pc_isa_init(pc, error);
     space_commit(m->io);
     space_commit(m->memory);
-    return ok && pc_devices_init(pc, error) && pc_boot_init(pc, error);
+    return ok && pc_devices_init(pc, error) && (config->kernel ? pc_boot_init(pc, error) : pc_firmware_init(pc, error));
 }
 
 static void pc_reset(Machine *m)
@@ -57,7 +58,9 @@ static void pc_reset(Machine *m)
         cpu_reset(m->cpus[n]);
     }
     pc_apic_reset(pc);
-    pc_boot_reset(pc);
+    if (pc->image) {
+        pc_boot_reset(pc);
+    } /* else the boot processor is at the reset vector, in the firmware */
 }
 
 static void pc_power_button(Machine *m)
@@ -85,6 +88,7 @@ static void pc_destroy(Machine *m)
     m->cpus = NULL;
     m->num_cpus = 0;
     boot_image_free(pc->image);
+    pc_firmware_fini(pc);
     g_ptr_array_free(pc->irq_sources, true);
     g_free(pc);
     m->board = NULL;

@@ -49,6 +49,7 @@ struct PcBoard {
     /* memory: pc_memory.c */
     Region ram, rom_area, shadow;
     PcPamPiece pam[I440FX_PAM_PIECES];
+    Region firmware; /* size 0: none */
     bool a20[2]; /* the gate's inputs: keyboard controller, port 92h */
     /* interrupts: pc_apic.c, pc_irq.c */
     PcCpu *cpus;
@@ -66,7 +67,7 @@ struct PcBoard {
     PciBus *pci;
     unsigned num_auto_ids;
     /* direct boot */
-    BootImage *image;
+    BootImage *image; /* NULL: firmware boots */
 };
 
 extern const Board pc_board_type;
@@ -83,6 +84,14 @@ void pc_memory_init(PcBoard *pc);
 void pc_memory_pam_changed(void *opaque, unsigned piece, bool read_dram, bool write_dram);
 /* Input n of the A20 gate. */
 Irq pc_a20_input(PcBoard *pc, unsigned n);
+
+/* ---- pc_firmware.c ---- */
+
+/* Load and map what -bios names. */
+bool pc_firmware_init(PcBoard *pc, GError **error);
+/* What the ROM answers at an address of the ROM area; all ones where there is none. */
+uint64_t pc_firmware_read(const PcBoard *pc, uint32_t addr, unsigned size);
+void pc_firmware_fini(PcBoard *pc);
 
 /* ---- pc_irq.c ---- */
 

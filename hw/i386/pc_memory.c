@@ -12,10 +12,10 @@
 
 #define ROM_AREA_SIZE (HIGH_RAM_BASE - ROM_AREA_BASE)
 
-/* Reads find no ROM; writes go to the RAM underneath, as firmware wants while it copies itself there. */
+/* Reads find the ROM, if there is one; writes go to the RAM underneath, as firmware wants while it copies itself there. */
 static uint64_t shadow_read(void *opaque, uint64_t offset, unsigned size)
 {
-    return UINT64_MAX;
+    return pc_firmware_read(opaque, ROM_AREA_BASE + (uint32_t)offset, size);
 }
 
 static void shadow_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)

@@ -67,7 +67,8 @@ def test_kernels(c):
         (["-append", "x"], 1, "-append.*only allowed with -kernel"),
         (["-initrd", "x"], 1, "-initrd.*only allowed with -kernel"),
         ([], 3, "nothing to boot"),
-        (["-bios", "x"], 1, "not supported yet"),
+        (["-bios", "no-such-bios.bin"], 1, "could not find firmware"),
+        (["-bios", "/dev/null"], 1, "multiple of 64 KiB"),
     ])
 
 
