@@ -260,9 +260,20 @@ static void cmd_xp(Monitor *mon, const char *args, GString *out)
     monitor_examine(mon, args, true, out);
 }
 
+static void cmd_accel_switch(Monitor *mon, const char *args, GString *out)
+{
+    g_autoptr(GError) error = NULL;
+    if (!args[0]) {
+        g_string_append(out, "which engine? accel-switch NAME, as after -accel\n");
+    } else if (mon->host->accel_switch && !mon->host->accel_switch(mon->host->opaque, args, &error)) {
+        g_string_append_printf(out, "%s\n", error->message);
+    }
+}
+
 static void cmd_help(Monitor *mon, const char *args, GString *out);
 
 static const Command commands[] = {
+    {"accel-switch", NULL, "NAME[,key=value]", "go on with another engine", cmd_accel_switch},
     {"cont", "c", "", "go on", cmd_cont},
     {"cpu", NULL, "N", "look at processor N", cmd_cpu},
     {"help", "?", "[COMMAND]", "this list", cmd_help},

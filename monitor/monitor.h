@@ -15,6 +15,7 @@ typedef struct MonitorHost {
     const char *version; /* "0.1.0" */
     const char *name;    /* of the program, for the greeting */
     void (*power_button)(void *opaque);
+    bool (*accel_switch)(void *opaque, const char *name, GError **error); /* another engine */
     void (*list_chardevs)(void *opaque, GString *out); /* one line each */
     void *opaque;
 } MonitorHost;

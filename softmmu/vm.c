@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "softmmu/accel_choice.h"
+#include "softmmu/accel_switch.h"
 
 /* Under our own name the exit code says how a guest failed. */
 #define EXIT_KERNEL_PANIC 4 /* it said so and reset the machine, under -no-reboot */
@@ -188,6 +189,12 @@ static void power_button(void *opaque)
     vm->board->power_button(vm->machine);
 }
 
+static bool switch_engine(void *opaque, const char *name, GError **error)
+{
+    Vm *vm = opaque;
+    return accel_switch(vm->machine, name, error);
+}
+
 static void list_chardevs(void *opaque, GString *out)
 {
     Vm *vm = opaque;
@@ -241,6 +248,7 @@ static bool create_monitors(Vm *vm, GError **error)
         .version = RHEA_VERSION,
         .name = c->strict ? "QEMU 7.2.0" : "Rhea " RHEA_VERSION,
         .power_button = power_button,
+        .accel_switch = switch_engine,
         .list_chardevs = list_chardevs,
         .opaque = vm,
     };

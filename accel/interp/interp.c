@@ -473,6 +473,7 @@ void interp_resume(Accel *accel)
 void interp_destroy(Accel *accel)
 {
     InterpAccel *a = container_of(accel, InterpAccel, accel);
+    space_remove_listener(accel->machine->memory, map_changed, a);
     for (guint i = 0; i < a->vcpus->len; i++) {
         InterpVcpu *v = g_ptr_array_index(a->vcpus, i);
         g_mutex_lock(&v->mutex);

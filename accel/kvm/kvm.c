@@ -256,9 +256,23 @@ static void kvm_pause(Accel *accel)
     machine_lock(accel->machine->lock);
 }
 
+/* The paravirtual clock tells the machine's time, which may have stood still. */
+static void set_clock(const KvmAccel *k)
+{
+    struct kvm_clock_data theirs = {0}, ours = {.clock = (uint64_t)clock_now(k->accel.machine->clock)};
+    if (!k->caps.adjust_clock || kvm_ioctl(k->sys, k->vm, KVM_GET_CLOCK, &theirs) < 0) {
+        return;
+    }
+    int64_t ahead = (int64_t)(theirs.clock - ours.clock);
+    if (ahead > NS_PER_MS || ahead < -NS_PER_MS) {
+        kvm_ioctl(k->sys, k->vm, KVM_SET_CLOCK, &ours);
+    }
+}
+
 static void kvm_resume(Accel *accel)
 {
     KvmAccel *k = of(accel);
+    set_clock(k);
     for (guint i = 0; i < k->vcpus->len; i++) {
         KvmVcpu *v = g_ptr_array_index(k->vcpus, i);
         g_mutex_lock(&v->mutex);
@@ -272,6 +286,7 @@ static void kvm_resume(Accel *accel)
 static void kvm_destroy(Accel *accel)
 {
     KvmAccel *k = of(accel);
+    space_remove_listener(accel->machine->memory, map_changed, k);
     for (guint i = 0; i < k->vcpus->len; i++) {
         KvmVcpu *v = g_ptr_array_index(k->vcpus, i);
         ask_to_park(v, true);

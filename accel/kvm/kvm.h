@@ -21,7 +21,7 @@
 /* What this host's KVM can do, of what is not required. */
 typedef struct KvmCaps {
     bool readonly_mem, xsave, xcrs, vcpu_events, debugregs, user_nmi, user_msr, tss_addr, identity_map, tsc_control;
-    bool intr_shadow, emulation_exit;
+    bool intr_shadow, emulation_exit, adjust_clock;
     size_t xsave_size; /* bytes of KVM_GET_XSAVE's answer */
     unsigned max_slots, max_vcpus;
 } KvmCaps;

@@ -84,6 +84,17 @@ void space_add_listener(AddressSpace *space, void (*changed)(void *opaque), void
     g_array_append_val(space->listeners, l);
 }
 
+void space_remove_listener(AddressSpace *space, void (*changed)(void *opaque), void *opaque)
+{
+    for (guint i = 0; i < space->listeners->len; i++) {
+        const Listener *l = &g_array_index(space->listeners, Listener, i);
+        if (l->changed == changed && l->opaque == opaque) {
+            g_array_remove_index(space->listeners, i);
+            return;
+        }
+    }
+}
+
 /* ---- rendering ---- */
 
 static int by_value(const void *a, const void *b)

@@ -45,6 +45,9 @@ void space_commit(AddressSpace *space);
 /* Called after each change of the flat view, inside the exclusive section: engines flush what they cached. */
 void space_add_listener(AddressSpace *space, void (*changed)(void *opaque), void *opaque);
 
+/* The same pair as was added. */
+void space_remove_listener(AddressSpace *space, void (*changed)(void *opaque), void *opaque);
+
 /* The range that holds addr; false in a hole.  Valid until the map changes. */
 bool space_lookup(const AddressSpace *space, uint64_t addr, FlatRange *out);
 

@@ -148,6 +148,12 @@ static int fake_ioctl(void *opaque, int fd, unsigned long request, void *arg)
     case KVM_SET_USER_MEMORY_REGION:
         f->slots = ((struct kvm_userspace_memory_region *)arg)->memory_size ? f->slots + 1 : f->slots - 1;
         return 0;
+    case KVM_GET_CLOCK:
+        ((struct kvm_clock_data *)arg)->clock = 1ull << 40; /* far ahead */
+        return 0;
+    case KVM_SET_CLOCK:
+        g_assert_cmpuint(((struct kvm_clock_data *)arg)->clock, <, 1ull << 40);
+        return 0;
     case KVM_SET_TSS_ADDR:
     case KVM_SET_IDENTITY_MAP_ADDR:
     case KVM_ENABLE_CAP:
