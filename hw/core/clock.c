@@ -20,6 +20,7 @@ struct Clock {
     int64_t base;    /* running: host time at virtual 0; else (and manual): the virtual time itself; atomic */
     pthread_mutex_t lock;     /* guards the list, its timers and changes of running and base */
     Timer *first;
+    int64_t awaited;          /* what clock_deadline() last told, or a notice since; guarded by lock */
     void (*notify)(void *opaque); /* guarded by lock */
     void *notify_opaque;
 };
@@ -35,6 +36,7 @@ static Clock *clock_new(bool manual)
 {
     Clock *clock = g_new0(Clock, 1);
     clock->manual = manual;
+    clock->awaited = TIMER_OFF;
     pthread_mutex_init(&clock->lock, NULL);
     return clock;
 }
@@ -155,7 +157,8 @@ void timer_set(Timer *timer, int64_t deadline)
         timer->deadline = deadline;
         timer->next = *link;
         *link = timer;
-        if (clock->first == timer) {
+        if (deadline < clock->awaited) {
+            clock->awaited = deadline;
             notify = clock->notify;
             opaque = clock->notify_opaque;
         }
@@ -176,6 +179,7 @@ int64_t clock_deadline(Clock *clock)
 {
     pthread_mutex_lock(&clock->lock);
     int64_t deadline = clock->first ? clock->first->deadline : TIMER_OFF;
+    clock->awaited = deadline;
     pthread_mutex_unlock(&clock->lock);
     return deadline;
 }

@@ -35,11 +35,14 @@ bool clock_running(const Clock *clock);
 /* Manual clocks: move forward by ns, running every timer that falls due, in order, at its own deadline. */
 void clock_advance(Clock *clock, int64_t ns);
 
-/* The earliest deadline, or TIMER_OFF. */
+/* The earliest deadline, or TIMER_OFF; who asks waits for it, and is told of earlier ones by the notice below. */
 int64_t clock_deadline(Clock *clock);
 /* Run every timer due at clock_now().  The caller holds the machine lock; callbacks run under it. */
 void clock_run_timers(Clock *clock);
-/* fn is called, from any thread, when a deadline earlier than all others has been set. */
+/*
+ * fn is called, from any thread, when a deadline has been set that is earlier than clock_deadline() told and than those
+ * of all calls since.  A deadline that moves away does not matter: the waiter comes once too often.
+ */
 void clock_set_notify(Clock *clock, void (*fn)(void *opaque), void *opaque);
 
 void timer_init(Timer *timer, Clock *clock, TimerFn *fn, void *opaque);

@@ -113,6 +113,19 @@ static void test_notify(void)
     g_assert_cmpint(notified, ==, 2);
     timer_cancel(&b.timer);
     g_assert_cmpint(notified, ==, 2);
+    timer_set(&b.timer, 60); /* the earliest again, but 50 is still awaited */
+    g_assert_cmpint(notified, ==, 2);
+    g_assert_cmpint(clock_deadline(clock), ==, 60);
+    timer_set(&b.timer, 70);
+    timer_set(&b.timer, 65);
+    g_assert_cmpint(notified, ==, 2);
+    timer_set(&b.timer, 55);
+    g_assert_cmpint(notified, ==, 3);
+    timer_cancel(&b.timer);
+    g_assert_cmpint(clock_deadline(clock), ==, 100);
+    timer_set(&b.timer, 99);
+    g_assert_cmpint(notified, ==, 4);
+    timer_cancel(&b.timer);
     event_fini(&a);
     event_fini(&b);
     clock_free(clock);
