@@ -75,6 +75,8 @@ typedef struct InterpVcpu {
     bool sleeping;     /* guarded by mutex */
     bool paused;       /* guarded by mutex: the thread is parked */
     bool stop, quit;   /* guarded by mutex: asked to park, to end */
+    bool may_poll;     /* another vCPU may send events, and the host has a core for each */
+    int64_t poll_ns;   /* how long HLT looks for an event before it sleeps */
 } InterpVcpu;
 
 static inline bool block_valid(const Block *b)
