@@ -160,8 +160,11 @@ static bool emit_0f38(Tr *t, const Insn *i)
 bool emit_insn(Tr *t, const Insn *i)
 {
     const InsnRow *row = insn_row(i);
-    if (insn_undefined(i) || (row->attr & (A_SYS | A_IO))) {
+    if (insn_undefined(i) || (row->attr & A_IO)) {
         return false;
+    }
+    if (row->attr & A_SYS) {
+        return emit_system(t, i);
     }
     if (row->attr & (A_X87 | A_MMX | A_SSE)) {
         return row->attr & A_X87 ? emit_x87(t, i) : row->attr & A_MMX ? emit_mmx(t, i) : emit_vector(t, i);

@@ -137,6 +137,8 @@ bool emit_ret(Tr *t, const Insn *i);
 bool emit_jump(Tr *t, const Insn *i);
 bool emit_call(Tr *t, const Insn *i);
 bool emit_group5(Tr *t, const Insn *i);
+/* ---- emit_system.c ---- */
+bool emit_system(Tr *t, const Insn *i);
 /* ---- emit_vector.c: SSE and AVX ---- */
 bool emit_vector(Tr *t, const Insn *i);
 /* ---- emit_x87.c, emit_mmx.c ---- */

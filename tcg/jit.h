@@ -60,6 +60,7 @@ Jit *jit_new(X86Cpu *cpu, size_t code_size, const void *near, GError **error);
 void jit_free(Jit *jit);
 
 enum {
+    JIT_MODE_CPL_SHIFT = 8,
     JIT_MODE_SSE = 1 << 12, /* SSE instructions may run: no EM, no TS, OSFXSR */
     JIT_MODE_FP = 1 << 13,  /* all SIMD exceptions are masked: the host's never fire */
     JIT_MODE_AVX = 1 << 14, /* AVX instructions may run: OSXSAVE, XCR0 has SSE and AVX, no TS */
@@ -73,7 +74,7 @@ static inline uint32_t jit_mode(const X86Cpu *cpu)
     bool avx = !(cpu->cr0 & CR0_TS) && (cpu->cr4 & CR4_OSXSAVE) && (cpu->xcr0 & 6) == 6;
     bool x87 = !(cpu->cr0 & (CR0_EM | CR0_TS)) && fpu_all_masked(&cpu->fpu);
     bool masked = (cpu->mxcsr & 0x1f80) == 0x1f80;
-    return cpu->mem_mode | (uint32_t)cpu->code_size << 4 | (uint32_t)cpu->cpl << 8 | (sse ? JIT_MODE_SSE : 0) |
+    return cpu->mem_mode | (uint32_t)cpu->code_size << 4 | (uint32_t)cpu->cpl << JIT_MODE_CPL_SHIFT | (sse ? JIT_MODE_SSE : 0) |
            (masked ? JIT_MODE_FP : 0) | (avx ? JIT_MODE_AVX : 0) | (x87 ? JIT_MODE_X87 : 0);
 }
 /* Can code of the present mode be translated at all? */

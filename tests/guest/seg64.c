@@ -251,6 +251,15 @@ static void bases(void)
     __asm__ volatile("mov %%gs:0, %0" : "=r"(v));
     check_eq(v, 22);
     check_eq(rdmsr(0xc0000102), (uint64_t)&words[2]);
+    /* SWAPGS and CLI leave the arithmetic flags alone */
+    uint8_t carry, zero;
+    __asm__ volatile("stc; swapgs; cli; swapgs; setc %0; cmp %1, %1; cli; swapgs; cli; swapgs; setz %b1"
+                     : "=&q"(carry), "=q"(zero));
+    check_eq(carry, 1);
+    check_eq(zero, 1);
+    __asm__ volatile("swapgs; swapgs; swapgs; mov %%gs:0, %0; swapgs" : "=r"(v));
+    check_eq(v, 33);
+    check_eq(read_flags() & 0x200, 0);
     /* a base above 4 GiB, and wrap-around of the sum */
     wrmsr(0xc0000100, -8ull);
     __asm__ volatile("mov %%fs:(%1), %0" : "=r"(v) : "r"((uint64_t)words + 8));
