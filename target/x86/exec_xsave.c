@@ -244,12 +244,12 @@ static bool x87_in_use(const X87 *f)
 /* XINUSE of 13.6: components that are not in their initial state; MXCSR does not count. */
 static uint64_t xstate_in_use(const X86Cpu *cpu)
 {
-    uint64_t use = x87_in_use(&cpu->fpu) ? XSTATE_X87 : 0;
+    uint64_t use = x87_in_use(&cpu->fpu) ? XSTATE_X87 : 0, low = 0, high = 0;
     for (unsigned k = 0; k < vector_count(cpu); k++) {
-        use |= bytes_zero(cpu->v[k].b, 16) ? 0 : XSTATE_SSE;
-        use |= bytes_zero(cpu->v[k].b + 16, 16) ? 0 : XSTATE_AVX;
+        low |= cpu->v[k].q[0] | cpu->v[k].q[1];
+        high |= cpu->v[k].q[2] | cpu->v[k].q[3];
     }
-    return use | (cpu->pkru ? XSTATE_PKRU : 0);
+    return use | (low ? XSTATE_SSE : 0) | (high ? XSTATE_AVX : 0) | (cpu->pkru ? XSTATE_PKRU : 0);
 }
 
 static unsigned area_size(uint64_t components)

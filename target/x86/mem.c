@@ -218,8 +218,10 @@ static void probe(X86Cpu *cpu, gva_t lin, unsigned size, unsigned seg, unsigned 
 {
     Piece p;
     unsigned first = begin_access(cpu, lin, size, seg, mode == MEM_USER_AC && size > 8 ? MEM_USER : mode);
-    translate(cpu, lin, access, mode, &p);
-    if (first < size) {
+    if (!mem_direct(cpu, lin, first, mode, access)) {
+        translate(cpu, lin, access, mode, &p);
+    }
+    if (first < size && !mem_direct(cpu, next_page(cpu, lin), size - first, mode, access)) {
         translate(cpu, next_page(cpu, lin), access, mode, &p);
     }
 }
@@ -252,6 +254,12 @@ void mem_ref_slow(X86Cpu *cpu, MemRef *ref, unsigned size)
 
 /* ---- blocks of bytes ---- */
 
+/* How many of `left` bytes at lin are in its page. */
+static unsigned page_part(gva_t lin, unsigned left)
+{
+    return MIN(left, (unsigned)(PAGE_SIZE - (lin & (PAGE_SIZE - 1))));
+}
+
 void mem_read_bytes(X86Cpu *cpu, unsigned seg, gva_t off, void *buf, unsigned size)
 {
     gva_t lin = seg_linear(cpu, seg, off, size, ACCESS_READ);
@@ -261,12 +269,17 @@ void mem_read_bytes(X86Cpu *cpu, unsigned seg, gva_t off, void *buf, unsigned si
         return;
     }
     probe(cpu, lin, size, seg, cpu->mem_mode, ACCESS_READ);
-    for (unsigned done = 0; done < size;) {
-        unsigned n = MIN(size - done, 8);
+    for (unsigned done = 0, n; done < size; done += n) {
         gva_t at = cpu->long_mode ? lin + done : (uint32_t)(lin + done);
+        n = page_part(at, size - done);
+        host = mem_direct(cpu, at, n, cpu->mem_mode, ACCESS_READ);
+        if (host) {
+            memcpy((uint8_t *)buf + done, host, n);
+            continue;
+        }
+        n = MIN(size - done, 8);
         uint64_t value = read_slow(cpu, at, n, seg, cpu->mem_mode == MEM_USER_AC ? MEM_USER : cpu->mem_mode);
         memcpy((uint8_t *)buf + done, &value, n);
-        done += n;
     }
 }
 
@@ -279,13 +292,18 @@ void mem_write_bytes(X86Cpu *cpu, unsigned seg, gva_t off, const void *buf, unsi
         return;
     }
     probe(cpu, lin, size, seg, cpu->mem_mode, ACCESS_WRITE);
-    for (unsigned done = 0; done < size;) {
-        unsigned n = MIN(size - done, 8);
+    for (unsigned done = 0, n; done < size; done += n) {
+        gva_t at = cpu->long_mode ? lin + done : (uint32_t)(lin + done);
+        n = page_part(at, size - done);
+        host = mem_direct(cpu, at, n, cpu->mem_mode, ACCESS_WRITE);
+        if (host) {
+            memcpy(host, (const uint8_t *)buf + done, n);
+            continue;
+        }
+        n = MIN(size - done, 8);
         uint64_t value = 0;
         memcpy(&value, (const uint8_t *)buf + done, n);
-        gva_t at = cpu->long_mode ? lin + done : (uint32_t)(lin + done);
         write_slow(cpu, at, value, n, seg, cpu->mem_mode == MEM_USER_AC ? MEM_USER : cpu->mem_mode);
-        done += n;
     }
 }
 

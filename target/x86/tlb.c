@@ -187,6 +187,10 @@ void tlb_protect_page(X86Cpu *cpu, const uint8_t *host_page)
         for (unsigned n = 0; n < count; n++) {
             unsigned code = overflow ? n : cpu->tlb_log[log][n];
             unsigned i = code & (TLB_SIZE - 1);
+            if (!(cpu->tlb_modes[log] >> (code >> TLB_BITS) & 1)) {
+                n |= TLB_SIZE - 1; /* nothing was filled in this mode */
+                continue;
+            }
             TlbEntry *e = &cpu->tlb[code >> TLB_BITS][i];
             if (e->wtag != no_match(i) && (const uint8_t *)(e->addend + e->wtag) == host_page) {
                 e->wtag = no_match(i);
