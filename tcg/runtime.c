@@ -51,7 +51,8 @@ static void call_c(Asm *a, const void *function)
 /* What single steps, breakpoints and interrupt shadows need is the run loop's. */
 static bool nothing_waits(const X86Cpu *cpu)
 {
-    return !__atomic_load_n(&cpu->attention, __ATOMIC_RELAXED) && !cpu->halted && !cpu->wait_sipi && !cpu->shadow &&
+    return !__atomic_load_n(&cpu->attention, __ATOMIC_RELAXED) && !cpu->halted && !cpu->wait_sipi &&
+           cpu->shadow != SHADOW_SS && /* that of STI only holds back what does not wait */
            !(cpu->eflags & (FL_TF | FL_RF)) && !cpu->pending_db && !debug_any_armed(cpu) && cpu->code64;
 }
 

@@ -144,6 +144,17 @@ static bool must_step(const X86Cpu *cpu)
     return cpu->shadow || (cpu->eflags & (FL_TF | FL_RF)) || cpu->pending_db || debug_any_armed(cpu);
 }
 
+/*
+ * Translated code may run in the shadow of STI while nothing waits that the shadow would hold back.  The shadow stays
+ * until something does: then one instruction is stepped first, so that none is ever too late for STI; HLT included.
+ */
+static bool sti_shadow_idle(const InterpVcpu *v)
+{
+    const X86Cpu *cpu = v->cpu;
+    return v->cache->jit && cpu->shadow == SHADOW_STI && !__atomic_load_n(&cpu->attention, __ATOMIC_ACQUIRE) &&
+           !(cpu->eflags & (FL_TF | FL_RF)) && !cpu->pending_db && !debug_any_armed(cpu) && jit_mode_ok(cpu);
+}
+
 /* ---- events ---- */
 
 static void take_interrupt(X86Cpu *cpu)
@@ -353,7 +364,7 @@ static void run_loop(InterpVcpu *v)
             __atomic_store_n(&cpu->attention, true, __ATOMIC_SEQ_CST);
             continue;
         }
-        if (unlikely(must_step(cpu))) {
+        if (unlikely(must_step(cpu)) && !sti_shadow_idle(v)) {
             step(v);
             continue;
         }
