@@ -160,27 +160,51 @@ static bool plan(const Tr *t, const Insn *i, Plan *p)
     return true;
 }
 
-bool emit_uses_vectors(const Tr *t, const Insn *i)
+static VectorAccess access_of(const Insn *i, const Plan *p)
+{
+    bool wide = p->mem_bytes >= 16 && !(insn_row(i)->attr & A_UNALIGNED);
+    return (VectorAccess){.bytes = p->mem_bytes, .align = wide ? p->mem_bytes : 0, .write = p->to_rm,
+                          .sets_flags = p->sets_flags,
+                          .steady = !p->sets_rcx && !p->reg_general && (is_mem(i) || !p->rm_general)};
+}
+
+bool emit_vector_access(const Tr *t, const Insn *i, VectorAccess *out)
 {
     Plan p;
-    if (insn_undefined(i) || !(insn_row(i)->attr & A_SSE)) {
+    if (insn_undefined(i) || (insn_row(i)->attr & (A_SSE | A_X87 | A_MMX)) != A_SSE || !plan(t, i, &p)) {
         return false;
     }
-    return insn_row(i)->attr & A_MMX ? emit_mmx_uses_vectors(t, i) : plan(t, i, &p);
+    *out = access_of(i, &p);
+    return true;
+}
+
+bool emit_uses_vectors(const Tr *t, const Insn *i)
+{
+    VectorAccess x;
+    bool mmx = !insn_undefined(i) && (insn_row(i)->attr & A_MMX);
+    return mmx ? emit_mmx_uses_vectors(t, i) : emit_vector_access(t, i, &x);
 }
 
 /* ---- emitting ---- */
 
 /* The memory operand with its alignment checked where the instruction demands it. */
-static HostOp vector_memory(Tr *t, const Insn *i, const Plan *p)
+static bool vector_memory(Tr *t, const Insn *i, const Plan *p, HostOp *m)
 {
-    tr_slot_memory(t, H_ADDR, p->mem_bytes, p->to_rm, p->sets_flags);
-    if (p->mem_bytes >= 16 && !(insn_row(i)->attr & A_UNALIGNED)) {
-        asm_op(&t->a, ENC_BYTE_RM, ENC_1, 0xf6, 0, op_reg(H_ADDR));
-        asm_byte(&t->a, (uint8_t)(p->mem_bytes - 1));
+    VectorAccess x = access_of(i, p);
+    if (tr_shared_memory(t, &x, m)) {
+        return true;
+    }
+    if (!tr_address(t, i)) {
+        return false;
+    }
+    tr_slot_memory(t, H_ADDR, x.bytes, x.write, x.sets_flags);
+    if (x.align) {
+        asm_op(&t->a, ENC_BYTE_RM, ENC_1, 0xf6, 0, op_reg(H_ADDR)); /* test */
+        asm_byte(&t->a, (uint8_t)(x.align - 1));
         t->stubs[t->num_stubs - 1].from[1] = asm_jcc(&t->a, 5);
     }
-    return op_mem(H_ADDR, 0);
+    *m = op_mem(H_ADDR, 0);
+    return true;
 }
 
 /* Where a general register's new value is put: itself, or H_T2 to be committed. */
@@ -229,10 +253,9 @@ bool emit_vector(Tr *t, const Insn *i)
     }
     HostOp rm = op_reg(i->rm);
     if (is_mem(i)) {
-        if (!tr_address(t, i)) {
+        if (!vector_memory(t, i, &p, &rm)) {
             return false;
         }
-        rm = vector_memory(t, i, &p);
     } else if (p.rm_general && p.to_rm) {
         tr_reg_changes(t, i->rm);
         rm = op_reg(general_result(i->rm));

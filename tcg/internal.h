@@ -144,6 +144,15 @@ typedef struct SlotMiss {
     bool write;
 } SlotMiss;
 
+/* A host register with the host's address of checked memory, [lo, hi) from what the guest's registers give. */
+typedef struct Shared {
+    bool held, write; /* write: checked for it */
+    uint8_t base, index, scale, reg;
+    uint8_t align;    /* lo is known to be a multiple of it, or 0 */
+    uint8_t first, last; /* instructions: the one that checked, the last that is expected to use it */
+    int64_t lo, hi;
+} Shared;
+
 #define MAX_INSNS 32
 typedef struct Tr {
     Jit *jit;
@@ -156,6 +165,8 @@ typedef struct Tr {
     FlagDesc desc;
     Stub stubs[MAX_INSNS * 2];
     unsigned num_stubs;
+    Shared shared[2];         /* in H_ADDR, in H_T2 */
+    uint8_t share_last[MAX_INSNS]; /* [n]: the last instruction that used what instruction n checked */
     SlotMiss misses[MAX_INSNS];
     unsigned num_misses;
     Exit exits[4];
@@ -214,6 +225,13 @@ Stub *tr_stub(Tr *t);
  */
 void tr_slot_memory(Tr *t, unsigned host, unsigned size, bool write, bool wants_flags);
 void tr_slots_emit_misses(Tr *t);
+
+/* ---- share.c ---- */
+
+/* After each instruction, which took so many bytes of host code. */
+void tr_share_after(Tr *t, bool emitted, size_t bytes);
+/* Does something behind instruction n use a check made before it, or by it?  Then C may not be called in between. */
+bool tr_shares_over(const Tr *t, unsigned n);
 
 /*
  * ---- vectors.c: where XMM0-15 or YMM0-15 and MXCSR are ----

@@ -174,7 +174,10 @@ static void emit_stub(Tr *t, const Stub *s)
     if (insn_row(&t->src->insns[s->n])->attr & (A_X87 | A_MMX)) {
         asm_call_to(&t->a, t->jit->fetch_x87); /* its handler may have brought the state home */
     }
-    if (s->back) {
+    if (s->back && tr_shares_over(t, s->n)) {
+        asm_mov_imm(&t->a, H_ADDR, t->rip[s->n + 1]);
+        tr_exit_indirect(t);
+    } else if (s->back) {
         tr_vectors_again(t, s->n);
         asm_jmp_to(&t->a, s->back);
     } else {
@@ -237,9 +240,12 @@ static void translate_insns(Tr *t)
     const JitSource *src = t->src;
     for (t->n = 0; t->n < src->num && !t->ended; t->n++) {
         unsigned first_stub = t->num_stubs;
-        if (!emit_insn(t, &src->insns[t->n])) {
+        const uint8_t *before = t->a.p;
+        bool emitted = emit_insn(t, &src->insns[t->n]);
+        if (!emitted) {
             tr_call_insn(t);
         }
+        tr_share_after(t, emitted, (size_t)(t->a.p - before));
         for (unsigned s = first_stub; s < t->num_stubs; s++) {
             t->stubs[s].back = t->ended ? NULL : t->a.p;
         }

@@ -148,6 +148,28 @@ static void random_lazy(Seq *s, Rng *rng)
                                                   : edge_value(rng) & mask;
 }
 
+/* A loop's body over arrays, in the state of a random vector instruction. */
+static bool make_walk(Seq *s, Rng *rng, const FeatureSet *features, unsigned want)
+{
+    if (!num_choices[CLASS_VECTOR] ||
+        !case_generate(&s->first, choices[CLASS_VECTOR][rng_next(rng) % num_choices[CLASS_VECTOR]], rng) ||
+        s->first.code_size != 2) {
+        return false;
+    }
+    s->first.ip = CODE_BASE + 0x400;
+    walk_registers(&s->first, rng);
+    for (unsigned tries = 0; s->num < want && tries < 200; tries++) {
+        Insn i;
+        unsigned len = walk_insn(rng, feature_in(features, FEAT_AVX), s->bytes + s->len);
+        if (insn_decode(&i, s->bytes + s->len, len, 2, features) == DECODE_OK) {
+            s->len += i.len;
+            s->rows[s->num++] = i.row;
+            s->attr |= insn_row(&i)->attr;
+        }
+    }
+    return true;
+}
+
 static void make_block(Seq *s, Rng *rng, const FeatureSet *features, unsigned most)
 {
     memset(s, 0, sizeof(*s));
@@ -155,7 +177,8 @@ static void make_block(Seq *s, Rng *rng, const FeatureSet *features, unsigned mo
     if (rng_next(rng) & 1) {
         random_lazy(s, rng);
     }
-    for (unsigned tries = 0; s->num < want && tries < 200; tries++) {
+    bool walk = rng_next(rng) % 4 == 0 && make_walk(s, rng, features, want);
+    for (unsigned tries = 0; !walk && s->num < want && tries < 200; tries++) {
         if (!add_insn(s, rng, features)) {
             continue;
         }
@@ -237,11 +260,25 @@ static bool run(X86Cpu *cpu, Jit *jit, const JitCode *code, uintptr_t *jump)
     return true;
 }
 
+/* Which instruction of the block is at rip; 0 for the first and for none. */
+static unsigned insn_at(const Seq *s, const Insn *insns, gva_t rip)
+{
+    gva_t at = s->first.ip;
+    for (unsigned n = 0; n < s->num; n++) {
+        if (at == rip) {
+            return n;
+        }
+        at += insns[n].len;
+    }
+    return 0;
+}
+
 /*
  * As one block, or cut in two that are connected, so that what the first leaves in the host's registers is what the
- * second finds there.
+ * second finds there.  end: where the interpreter stopped.
  */
-static void translate(Engine *e, Jit *jit, const Seq *s, unsigned cut, const FeatureSet *features, Result *out)
+static void translate(Engine *e, Jit *jit, const Seq *s, unsigned cut, gva_t end, const FeatureSet *features,
+                      Result *out)
 {
     static const uint32_t gen;
     static Insn insns[MAX_BLOCK];
@@ -276,8 +313,8 @@ static void translate(Engine *e, Jit *jit, const Seq *s, unsigned cut, const Fea
         done = run(cpu, jit, &code, &jump);
     }
     unsigned next;
-    while (done && cpu->break_block && (next = (unsigned)(cpu->insn - insns) + 1) < s->num) {
-        /* on behind an instruction that has changed the mode */
+    while (done && cpu->rip != end && (next = insn_at(s, insns, cpu->rip)) != 0) {
+        /* on behind an instruction that has changed the mode, or whose operand was not where it could be shared */
         rest = (JitSource){.insns = insns + next, .num = s->num - next, .rip = cpu->rip, .mode = jit_mode(cpu),
                            .page_gen = &gen};
         done = jit_translate(jit, &rest, &code) && run(cpu, jit, &code, &jump);
@@ -417,7 +454,8 @@ int main(int argc, char **argv)
         rng_seed(&rng, own);
         make_block(&s, &rng, &features, most);
         interpret(a, &s, &want);
-        translate(b, jit, &s, s.num > 1 ? (unsigned)(rng_next(&rng) % s.num) : 0, &features, &got);
+        gva_t end = want.outcome.vector == -1 ? want.outcome.rip : ~0ull;
+        translate(b, jit, &s, s.num > 1 ? (unsigned)(rng_next(&rng) % s.num) : 0, end, &features, &got);
         g_autoptr(GString) why = g_string_new(NULL);
         bool agree = same(&s, &want.outcome, &got.outcome, why);
         if (!same_fpu(&want.fpu, &got.fpu)) {
