@@ -5,7 +5,7 @@
  */
 #include "tcg/internal.h"
 
-static const uint8_t cc_of[] = {[DESC_ADD] = CC_ADD, [DESC_SUB] = CC_SUB, [DESC_CMP] = CC_SUB,
+static const uint8_t cc_of[] = {[DESC_ADD] = CC_ADD, [DESC_SUB] = CC_SUB, [DESC_CMP] = CC_CMP,
                                 [DESC_LOGIC] = CC_LOGIC, [DESC_TEST] = CC_LOGIC};
 
 /* Zero-extended value of a guest register at the desc's size into dst; flags stay. */
@@ -60,11 +60,17 @@ static void truncate_to(Tr *t, unsigned dst, unsigned log2)
 static void store_desc(Tr *t, const FlagDesc *d)
 {
     asm_store_imm8(&t->a, CPU_MEM(cc_op), (uint8_t)(cc_of[d->kind] + d->log2));
+    if (d->kind == DESC_CMP) { /* before nearly every conditional jump: the operands as they are */
+        asm_store64(&t->a, CPU_MEM(cc_dst), tr_use(t, d->a, H_T2));
+        if (d->b == H_NONE) {
+            asm_store_imm32(&t->a, CPU_MEM(cc_src), d->imm);
+        } else {
+            asm_store64(&t->a, CPU_MEM(cc_src), tr_use(t, d->b, H_T2));
+        }
+        return;
+    }
     load_sized(t, H_T2, d->a, d->log2);
-    if (d->kind == DESC_CMP) {
-        combine(t, H_T2, d, true);
-        truncate_to(t, H_T2, d->log2);
-    } else if (d->kind == DESC_TEST && (d->b == H_NONE || d->b != d->a)) {
+    if (d->kind == DESC_TEST && (d->b == H_NONE || d->b != d->a)) {
         /* AND touches the flags; it is only used where they are not wanted, see tr_flags_store(). */
         if (d->b == H_NONE) {
             asm_op(&t->a, ENC_W, ENC_1, 0x81, 4, op_reg(H_T2));

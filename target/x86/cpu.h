@@ -118,6 +118,7 @@ typedef enum CcOp {
     CC_SAR = 40,   /* src = value before the last one-bit step: CF = bit 0, OF = 0 */
     CC_MUL = 44,   /* CF = OF = (src != 0); SF ZF PF AF from dst as this CPU does, see flags.c */
     CC_HOST = 48,  /* src bits 15..8 as LAHF leaves them in AH, bit 0 is OF */
+    CC_CMP = 52,   /* dst and src are the operands of a subtraction; what lies above the size does not count */
 } CcOp;
 
 /* ---- translation look-aside buffer (see mem.h) ---- */

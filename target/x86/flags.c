@@ -46,6 +46,14 @@ GENERAL_REGS_ONLY uint32_t flags_compute(const X86Cpu *cpu)
         af = (a ^ src ^ dst) & 0x10;
         of = ((a ^ src) & (a ^ dst)) >> top & 1;
         break;
+    case CC_CMP:
+        a = dst & mask;
+        src &= mask;
+        dst = (a - src) & mask;
+        cf = a < src;
+        af = (a ^ src ^ dst) & 0x10;
+        of = ((a ^ src) & (a ^ dst)) >> top & 1;
+        break;
     case CC_LOGIC:
         cf = of = af = false;
         break;
@@ -94,6 +102,8 @@ bool flags_cf(const X86Cpu *cpu)
         return ((dst + src) & mask) < src;
     case CC_SBB:
         return ((dst + src + 1) & mask) <= src;
+    case CC_CMP:
+        return (dst & mask) < (src & mask);
     case CC_LOGIC:
         return false;
     case CC_SHL:

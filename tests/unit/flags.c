@@ -46,6 +46,7 @@ NATIVE_SIZES(add, "add")
 NATIVE_SIZES(adc, "adc")
 NATIVE_SIZES(sub, "sub")
 NATIVE_SIZES(sbb, "sbb")
+NATIVE_SIZES(cmp, "cmp")
 NATIVE_SIZES(and, "and")
 NATIVE_ONE(inc, "inc")
 NATIVE_ONE(dec, "dec")
@@ -55,7 +56,7 @@ NATIVE_SHIFT(shr, "shr")
 NATIVE_SHIFT(sar, "sar")
 
 typedef void NativeFn(Step *s);
-typedef enum Kind { BINARY, WITH_CARRY, KEEPS_CARRY, NEGATE, SHIFT } Kind;
+typedef enum Kind { BINARY, WITH_CARRY, KEEPS_CARRY, NEGATE, OPERANDS, SHIFT } Kind;
 
 typedef struct Op {
     const char *name;
@@ -68,6 +69,7 @@ typedef struct Op {
 static const Op ops[] = {
     OP(add, CC_ADD, BINARY), OP(adc, CC_ADC, WITH_CARRY), OP(sub, CC_SUB, BINARY), OP(sbb, CC_SBB, WITH_CARRY),
     OP(and, CC_LOGIC, BINARY), OP(inc, CC_INC, KEEPS_CARRY), OP(dec, CC_DEC, KEEPS_CARRY), OP(neg, CC_SUB, NEGATE),
+    OP(cmp, CC_CMP, OPERANDS),
     OP(shl, CC_SHL, SHIFT), OP(shr, CC_SHR, SHIFT), OP(sar, CC_SAR, SHIFT),
 };
 
@@ -120,6 +122,9 @@ static void set_lazy(X86Cpu *cpu, const Op *op, const Step *in, const Step *out,
     case SHIFT:
         src = before_last(op, a, in->count, bits) & mask;
         break;
+    case OPERANDS:
+        flags_lazy(cpu, cc, size, in->a, in->b);
+        return;
     default:
         break;
     }
