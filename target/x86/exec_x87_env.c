@@ -56,9 +56,6 @@ static FpuLayout layout(const X86Cpu *cpu, const Insn *i)
     return (FpuLayout){.wide = i->osize != 1, .real = !cpu->protected_mode};
 }
 
-/* mem_read_bytes() and mem_write_bytes() take at most 64 bytes at a time. */
-enum { PIECE = 64 };
-
 /*
  * QUIRK: which address CR2 gets when an image crosses into a missing page.  Zen 4 stores the last byte first; it loads
  * the control word's cell, then the last byte.
@@ -68,10 +65,7 @@ static void read_image(X86Cpu *cpu, const Insn *i, uint8_t *image, unsigned size
     gva_t ea = insn_ea(cpu, i);
     mem_probe(cpu, i->seg, ea, i->osize == 1 ? 2 : 4, ACCESS_READ);
     mem_probe(cpu, i->seg, ea + size - 1, 1, ACCESS_READ);
-    mem_probe(cpu, i->seg, ea, size, ACCESS_READ);
-    for (unsigned at = 0; at < size; at += PIECE) {
-        mem_read_bytes(cpu, i->seg, ea + at, image + at, MIN(PIECE, size - at));
-    }
+    mem_read_bytes(cpu, i->seg, ea, image, size);
 }
 
 static void write_image(X86Cpu *cpu, const Insn *i, const uint8_t *image, unsigned size)
@@ -79,10 +73,7 @@ static void write_image(X86Cpu *cpu, const Insn *i, const uint8_t *image, unsign
     gva_t ea = insn_ea(cpu, i);
     mem_probe(cpu, i->seg, ea, i->osize == 1 ? 2 : 4, ACCESS_WRITE);
     mem_probe(cpu, i->seg, ea + size - 1, 1, ACCESS_WRITE);
-    mem_probe(cpu, i->seg, ea, size, ACCESS_WRITE);
-    for (unsigned at = 0; at < size; at += PIECE) {
-        mem_write_bytes(cpu, i->seg, ea + at, image + at, MIN(PIECE, size - at));
-    }
+    mem_write_bytes(cpu, i->seg, ea, image, size);
 }
 
 static void fldenv(X86Cpu *cpu, const Insn *i)

@@ -61,8 +61,19 @@ static void fx_probe(X86Cpu *cpu, const Insn *i, gva_t ea, Access access)
     area_probe(cpu, i, ea, FX_SIZE, access);
 }
 
+/* Offsets that wrap around are for pieces. */
+static bool in_one(const Insn *i, gva_t off, unsigned size)
+{
+    return likely(off + size - 1 <= asize_mask[i->asize] && off + size - 1 >= off);
+}
+
 static void area_read(X86Cpu *cpu, const Insn *i, gva_t ea, uint8_t *area, unsigned from, unsigned size)
 {
+    gva_t start = (ea + from) & asize_mask[i->asize];
+    if (in_one(i, start, size)) {
+        mem_read_bytes(cpu, i->seg, start, area + from, size);
+        return;
+    }
     for (unsigned k = 0; k < size; k += 64) {
         gva_t off = (ea + from + k) & asize_mask[i->asize];
         mem_read_bytes(cpu, i->seg, off, area + from + k, MIN(size - k, 64));
@@ -71,6 +82,11 @@ static void area_read(X86Cpu *cpu, const Insn *i, gva_t ea, uint8_t *area, unsig
 
 static void area_write(X86Cpu *cpu, const Insn *i, gva_t ea, const uint8_t *area, unsigned from, unsigned size)
 {
+    gva_t start = (ea + from) & asize_mask[i->asize];
+    if (in_one(i, start, size)) {
+        mem_write_bytes(cpu, i->seg, start, area + from, size);
+        return;
+    }
     for (unsigned k = 0; k < size; k += 64) {
         gva_t off = (ea + from + k) & asize_mask[i->asize];
         mem_write_bytes(cpu, i->seg, off, area + from + k, MIN(size - k, 64));

@@ -84,7 +84,7 @@ DEFINE_LIN_ACCESS(16)
 DEFINE_LIN_ACCESS(32)
 DEFINE_LIN_ACCESS(64)
 
-/* Any size up to 64 bytes at once (vectors, FXSAVE pieces); all pages are probed before a byte is written. */
+/* Any size up to a page at once (vectors, state images); all pages are probed before a byte is written. */
 void mem_read_bytes(X86Cpu *cpu, unsigned seg, gva_t off, void *buf, unsigned size);
 void mem_write_bytes(X86Cpu *cpu, unsigned seg, gva_t off, const void *buf, unsigned size);
 /* Raise whatever a write (or read) of [off, off + size) would raise; size up to 4096. */
