@@ -49,11 +49,16 @@ GENERAL_REGS_ONLY void fpu_make_live(X86Cpu *cpu)
     cpu->fpu_live = true;
 }
 
-#else
+#else /* never live */
 
 void fpu_spill(X86Cpu *cpu)
 {
     cpu->fpu_live = false;
+}
+
+GENERAL_REGS_ONLY void fpu_make_live(X86Cpu *cpu)
+{
+    (void)cpu;
 }
 
 #endif
