@@ -43,13 +43,13 @@ static bool emit_memory(Tr *t, const Insn *i)
     if (!to_vector) {
         tr_x87_enter(t);
     }
-    HostOp m = tr_memory(t, size, insn_row(i)->attr & A_STORE, false);
+    tr_slot_memory(t, H_ADDR, size, insn_row(i)->attr & A_STORE, false);
     if (size == 16) {
         asm_op(&t->a, ENC_BYTE_RM, ENC_1, 0xf6, 0, op_reg(H_ADDR));
         asm_byte(&t->a, 15);
         t->stubs[t->num_stubs - 1].from[1] = asm_jcc(&t->a, 5);
     }
-    operate(t, i, to_vector ? i->reg : i->reg & 7, m);
+    operate(t, i, to_vector ? i->reg : i->reg & 7, op_mem(H_ADDR, 0));
     return true;
 }
 

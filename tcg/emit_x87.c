@@ -29,8 +29,10 @@ static bool emit_memory(Tr *t, const Insn *i)
         return false;
     }
     tr_x87_enter(t);
-    HostOp m = tr_memory(t, operand_bytes(i), insn_row(i)->attr & A_STORE, false);
-    asm_op(&t->a, 0, ENC_1, i->opcode, i->modrm >> 3 & 7, m);
+    tr_flags_clobber(t); /* needs H_T2 */
+    asm_mov_rr(&t->a, H_T2, H_ADDR); /* H_ADDR is the pointer to be recorded */
+    tr_slot_memory(t, H_T2, operand_bytes(i), insn_row(i)->attr & A_STORE, false);
+    asm_op(&t->a, 0, ENC_1, i->opcode, i->modrm >> 3 & 7, op_mem(H_T2, 0));
     tr_x87_track(t, i);
     return true;
 }
@@ -70,8 +72,8 @@ static bool emit_fldcw(Tr *t, const Insn *i)
         return false;
     }
     tr_x87_enter(t);
-    HostOp m = tr_memory(t, 2, false, false);
-    asm_op(a, 0, ENC_0F, 0xb7, H_T2, m); /* movzx */
+    tr_slot_memory(t, H_ADDR, 2, false, false);
+    asm_op(a, 0, ENC_0F, 0xb7, H_T2, op_mem(H_ADDR, 0)); /* movzx */
     asm_op(a, 0, ENC_1, 0x8b, H_T1, op_reg(H_T2));
     asm_op(a, 0, ENC_1, 0xf7, 2, op_reg(H_T1)); /* not: the masks that are clear */
     asm_op(a, ENC_BYTE_RM, ENC_1, 0xf6, 0, op_reg(H_T1));
@@ -91,9 +93,9 @@ static bool emit_fnstcw(Tr *t, const Insn *i)
     if (!tr_address(t, i)) {
         return false;
     }
-    HostOp m = tr_memory(t, 2, true, false);
+    tr_slot_memory(t, H_ADDR, 2, true, false);
     asm_op(&t->a, 0, ENC_0F, 0xb7, H_T2, CPU_MEM(fpu.cw));
-    asm_op(&t->a, ENC_66, ENC_1, 0x89, H_T2, m);
+    asm_op(&t->a, ENC_66, ENC_1, 0x89, H_T2, op_mem(H_ADDR, 0));
     return true;
 }
 
@@ -103,8 +105,8 @@ static bool emit_fnstsw(Tr *t, const Insn *i)
         return false;
     }
     tr_x87_enter(t);
-    HostOp m = tr_memory(t, 2, true, false);
-    asm_op(&t->a, 0, ENC_1, i->opcode, i->modrm >> 3 & 7, m);
+    tr_slot_memory(t, H_ADDR, 2, true, false);
+    asm_op(&t->a, 0, ENC_1, i->opcode, i->modrm >> 3 & 7, op_mem(H_ADDR, 0));
     return true;
 }
 
