@@ -424,6 +424,15 @@ static void state_image(Case *c, const InsnRow *row, Rng *rng, uint64_t target)
     }
 }
 
+/* FLDCW, FLDENV, FRSTOR: mostly with all exceptions masked, as translated code has it. */
+static void control_word(Case *c, const InsnRow *row, Rng *rng)
+{
+    bool loads = operand_is(row->name, "fldcw") || operand_is(row->name, "fldenv") || operand_is(row->name, "frstor");
+    if (loads && c->num_mem && !chance(rng, 4)) {
+        c->mem[0].bytes[0] |= 0x3f;
+    }
+}
+
 /* Registers that an instruction uses without naming them in its encoding get useful values. */
 static void implicit_registers(Case *c, const InsnRow *row, Rng *rng)
 {
@@ -548,6 +557,7 @@ bool case_generate(Case *c, unsigned row_index, Rng *rng)
     if (e.memory || has_method(row->operands, 'O')) {
         add_memory(c, rng, e.target + e.seg_base);
         state_image(c, row, rng, e.target + e.seg_base);
+        control_word(c, row, rng);
     }
     implicit_registers(c, row, rng);
     if (!saves_state(row) && !restores_state(row)) { /* their image may be at the stack's top */
