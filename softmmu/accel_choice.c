@@ -19,8 +19,8 @@ static bool known_name(const char *name)
     return false;
 }
 
-/* NULL if it works, otherwise the reason, owned by the caller; *poor: it would work if it were asked for by name. */
-static char *why_not(const AccelChoice *choice, bool *poor)
+/* NULL if it works, otherwise the reason, owned by the caller. */
+static char *why_not(const AccelChoice *choice)
 {
     const AccelOps *ops = accel_find(choice->name);
     GError *why = NULL;
@@ -44,10 +44,19 @@ static char *why_not(const AccelChoice *choice, bool *poor)
     if (!choice->required && ops->worthwhile && !ops->worthwhile(&why)) {
         char *text = g_strdup(why ? why->message : "it is no good choice on this host");
         g_clear_error(&why);
-        *poor = true;
         return text;
     }
     return NULL;
+}
+
+static bool was_tried(const Config *c, const char *name)
+{
+    for (guint i = 0; i < c->accels->len; i++) {
+        if (strcmp(g_array_index(c->accels, AccelChoice, i).name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 const AccelOps *accel_choose(const Config *c, const char **opts, GError **error)
@@ -57,21 +66,22 @@ const AccelOps *accel_choose(const Config *c, const char **opts, GError **error)
     size_t count;
     for (guint i = 0; i < c->accels->len; i++) {
         const AccelChoice *choice = &g_array_index(c->accels, AccelChoice, i);
-        bool poor = false;
-        g_autofree char *why = why_not(choice, &poor);
+        g_autofree char *why = why_not(choice);
         if (!why) {
             *opts = choice->opts;
             return accel_find(choice->name);
         }
         g_string_append_printf(reasons, "%s%s: %s", reasons->len ? "; " : "", choice->name, why);
         /* Of a default that was passed over a person may want to know; a script has not asked. */
-        if (i + 1 < c->accels->len && (choice->required || (poor && isatty(STDERR_FILENO)))) {
+        if (i + 1 < c->accels->len && (choice->required || isatty(STDERR_FILENO))) {
             config_note(c, "accelerator %s skipped: %s", choice->name, why);
         }
     }
     const AccelOps *const *all = accel_all(&count);
     for (size_t i = 0; i < count; i++) {
-        g_string_append_printf(built, "%s-accel %s", i ? " or " : "", all[i]->name);
+        if (!was_tried(c, all[i]->name)) {
+            g_string_append_printf(built, "%s-accel %s", built->len ? " or " : "", all[i]->name);
+        }
     }
     g_set_error(error, OPTS_ERROR, OPTS_NO_ACCEL, "no accelerator works: %s; use %s", reasons->str, built->str);
     return NULL;

@@ -297,6 +297,10 @@ static bool read_accels(Config *c, GError **error)
                     c->machine_accel);
         return false;
     }
+    if (options_has(c->options, OPT_REQUIRE_KVM)) {
+        add_accel(c, "kvm", NULL, true); /* whatever else is named */
+        return true;
+    }
     if (kvm) {
         add_accel(c, "kvm", NULL, true);
     }

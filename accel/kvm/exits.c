@@ -109,7 +109,9 @@ static void msr_access(KvmVcpu *v, bool write)
 {
     struct kvm_run *run = v->run;
     uint64_t value = 0;
-    if (write) {
+    if ((run->msr.reason & KVM_MSR_EXIT_REASON_INVAL) && kvm_msr_moves(run->msr.index)) {
+        run->msr.error = 1;
+    } else if (write) {
         run->msr.error = !kvm_write_own_msr(v, run->msr.index, run->msr.data);
     } else {
         run->msr.error = !kvm_read_own_msr(v, run->msr.index, &value);

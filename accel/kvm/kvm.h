@@ -125,6 +125,8 @@ int kvm_get_msrs(KvmVcpu *v);
 int kvm_set_msrs(KvmVcpu *v);
 /* Find out which registers this KVM knows. */
 void kvm_probe_msrs(KvmAccel *k, int vcpu_fd);
+/* Part of the state that moves: when KVM refuses an access to it, that is final. */
+bool kvm_msr_moves(uint32_t msr);
 
 /* ---- vcpu.c ---- */
 

@@ -43,6 +43,16 @@ static const MsrRow rows[] = {
 
 G_STATIC_ASSERT(ARRAY_LEN(rows) <= KVM_MAX_MSRS);
 
+bool kvm_msr_moves(uint32_t msr)
+{
+    for (size_t n = 0; n < ARRAY_LEN(rows); n++) {
+        if (rows[n].msr == msr) {
+            return true;
+        }
+    }
+    return msr == MSR_TSC || msr == MSR_APIC_BASE || msr == MSR_EFER || msr == MSR_FS_BASE || msr == MSR_GS_BASE;
+}
+
 typedef struct MsrBlock {
     struct kvm_msrs head;
     struct kvm_msr_entry entries[ARRAY_LEN(rows) + 1]; /* the TSC, too */

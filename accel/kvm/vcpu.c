@@ -76,13 +76,19 @@ static void sleep_until_event(KvmVcpu *v)
     look_again(v->cpu);
 }
 
-/* An exit half done - a port read whose register is still to be loaded - is finished without running the guest. */
+/*
+ * An exit half done - a port read whose register is still to be loaded - is finished without running the guest.  An
+ * access in several pieces comes back for the next one.
+ */
 static void finish_exit(KvmVcpu *v)
 {
-    if (v->unfinished) {
+    while (v->unfinished && !v->failed) {
         v->run->immediate_exit = 1;
-        kvm_ioctl_n(v->kvm->sys, v->fd, KVM_RUN, 0);
+        int r = kvm_ioctl_n(v->kvm->sys, v->fd, KVM_RUN, 0);
         v->unfinished = false;
+        if (r == 0) {
+            kvm_handle_exit(v);
+        }
     }
 }
 

@@ -509,6 +509,60 @@ static void test_pending(void)
     rig_free(r);
 }
 
+/* Two pieces of one access: a pause between them serves the second, too. */
+static int exit_first_piece(Fake *f, struct kvm_run *run)
+{
+    exit_outs(f, run);
+    run->io.count = 1;
+    f->fragment = true;
+    cpu_raise_event(f->opaque, EVENT_STOP); /* the pause comes while this one is served */
+    return 0;
+}
+
+static void test_pieces(void)
+{
+    Rig *r = rig_new((FakeExit *const[]){exit_first_piece, NULL});
+    r->fake.opaque = r->cpu;
+    g_assert_true(rig_start(r, NULL));
+    rig_wait(r);
+    kvm_accel_ops.pause(r->accel);
+    g_assert_cmpmem(r->written, r->num_written, "aa", 2);
+    rig_free(r);
+}
+
+/* A register of the moving state that KVM refuses stays refused; the local APIC's are our own. */
+static int exit_efer(Fake *f, struct kvm_run *run)
+{
+    run->exit_reason = KVM_EXIT_X86_WRMSR;
+    run->msr.reason = KVM_MSR_EXIT_REASON_INVAL;
+    run->msr.index = 0xc0000080;
+    run->msr.data = 1;
+    return 0;
+}
+
+static int exit_eoi(Fake *f, struct kvm_run *run)
+{
+    g_assert_cmpuint(run->msr.error, ==, 1);
+    run->msr.index = 0x80b;
+    return 0;
+}
+
+static int exit_eoi_done(Fake *f, struct kvm_run *run)
+{
+    g_assert_cmpuint(run->msr.error, ==, 0);
+    return exit_none(f, run);
+}
+
+static void test_msrs(void)
+{
+    Rig *r = rig_new((FakeExit *const[]){exit_efer, exit_eoi, exit_eoi_done, NULL});
+    g_assert_true(rig_start(r, NULL));
+    rig_wait(r);
+    g_assert_cmpuint(r->fake.at, ==, 3);
+    kvm_accel_ops.pause(r->accel);
+    rig_free(r);
+}
+
 static void test_slots(void)
 {
     Rig *r = rig_new(NULL);
@@ -558,6 +612,8 @@ int main(int argc, char **argv)
     g_test_add_func("/kvm/endings", test_endings);
     g_test_add_func("/kvm/interrupt", test_interrupt);
     g_test_add_func("/kvm/pending", test_pending);
+    g_test_add_func("/kvm/pieces", test_pieces);
+    g_test_add_func("/kvm/msrs", test_msrs);
     g_test_add_func("/kvm/slots", test_slots);
     g_test_add_func("/kvm/features", test_features);
     return g_test_run();

@@ -48,7 +48,9 @@ static void fake_interrupt(void *opaque, pthread_t thread)
 static int run(Fake *f)
 {
     if (__atomic_load_n(&f->run->immediate_exit, __ATOMIC_SEQ_CST)) {
-        return -EINTR;
+        bool next = f->fragment;
+        f->fragment = false;
+        return next ? 0 : -EINTR; /* kvm_run still describes the access */
     }
     if (f->storm) {
         return f->storm-- & 1 ? -EINTR : -EAGAIN;

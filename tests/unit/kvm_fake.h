@@ -22,6 +22,7 @@ struct Fake {
     unsigned fail_at;            /* the n-th ioctl from now fails, 1 is the next; 0: none */
     int fail_errno;
     unsigned calls;              /* ioctls so far */
+    bool fragment;               /* finishing an exit asks for the next piece of the same access, once */
     int storm;                   /* so many KVM_RUNs return -EINTR and -EAGAIN in turn */
     unsigned msr_limit;          /* KVM_SET_MSRS takes only so many at once */
     FakeExit *const *script;     /* NULL-terminated */
@@ -31,6 +32,7 @@ struct Fake {
     unsigned vectors[8], num_vectors; /* of KVM_INTERRUPT */
     unsigned slots;              /* in use */
     struct kvm_run *run;
+    void *opaque;                /* the script's */
     struct kvm_regs regs;
     struct kvm_sregs sregs;
     struct kvm_xsave xsave;
