@@ -53,19 +53,21 @@ static void from_image(X86Cpu *cpu, const uint8_t *image)
     }
 }
 
-static void to_image(const X86Cpu *cpu, uint8_t *image, size_t size)
+/* Components that our model has not stay as KVM gave them: some hosts' guests see the host's own CPUID and use them. */
+static void to_image(const X86Cpu *cpu, uint8_t *image)
 {
-    uint64_t present = components(cpu);
-    memset(image, 0, size);
+    uint64_t present;
+    memcpy(&present, image + OFF_XSTATE_BV, sizeof(present));
+    present |= components(cpu);
     fpu_store_fx(&cpu->fpu, true, image);
     memcpy(image + OFF_MXCSR, &cpu->mxcsr, sizeof(cpu->mxcsr));
     for (unsigned n = 0; n < 16; n++) {
         memcpy(image + OFF_XMM + 16 * n, cpu->v[n].b, 16);
-        if (present & XSTATE_AVX) {
+        if (components(cpu) & XSTATE_AVX) {
             memcpy(image + OFF_AVX + 16 * n, cpu->v[n].b + 16, 16);
         }
     }
-    if (present & XSTATE_PKRU) {
+    if (components(cpu) & XSTATE_PKRU) {
         memcpy(image + OFF_PKRU, &cpu->pkru, sizeof(cpu->pkru));
     }
     memcpy(image + OFF_XSTATE_BV, &present, sizeof(present));
@@ -162,7 +164,7 @@ int kvm_set_fpu(KvmVcpu *v)
     if (!v->xsave) {
         return set_old(v);
     }
-    to_image(v->cpu, v->xsave, v->kvm->caps.xsave_size);
+    to_image(v->cpu, v->xsave);
     int r = kvm_ioctl(v->kvm->sys, v->fd, KVM_SET_XSAVE, v->xsave);
     return r < 0 ? r : set_xcr0(v);
 }

@@ -104,6 +104,7 @@ Accel *kvm_new(struct Machine *m, const KvmSys *sys, const char *opts, GError **
     KvmAccel *k = g_new0(KvmAccel, 1);
     k->accel = (Accel){.ops = &kvm_accel_ops, .machine = m};
     k->sys = sys;
+    k->rescue_features = cpu_features_implemented();
     k->vm = -1;
     k->slots = g_array_new(false, false, sizeof(KvmSlot));
     k->vcpus = g_ptr_array_new();

@@ -42,6 +42,7 @@ typedef struct KvmAccel {
     uint32_t tsc_khz;          /* the guest's; 0: unknown */
     struct kvm_cpuid2 *host_cpuid;
     GArray *slots;             /* KvmSlot, by slot number; changed in exclusive sections */
+    FeatureSet rescue_features; /* of the interpreter's rescues */
     uint32_t *msrs;            /* rows of msrs.c that this KVM knows; NULL until the first vCPU */
     unsigned num_msrs;
     GPtrArray *vcpus;          /* KvmVcpu *, owned */
@@ -52,7 +53,7 @@ typedef struct KvmVcpu {
     X86Cpu *cpu;
     int fd;
     struct kvm_run *run;
-    uint8_t *xsave;            /* caps.xsave_size bytes, or NULL */
+    uint8_t *xsave;            /* as KVM gave it last, caps.xsave_size bytes; NULL: it has no XSAVE */
     bool here;                 /* X86Cpu has the state */
     bool unfinished;           /* the last exit is completed by the next KVM_RUN: no state may move before */
     bool failed;               /* KVM cannot go on, and neither can the interpreter */

@@ -65,6 +65,20 @@ static void announce(KvmVcpu *v, const char *why)
     }
 }
 
+static void interpret(KvmVcpu *v)
+{
+    X86Cpu *cpu = v->cpu;
+    for (unsigned n = 0; n < v->rescue_burst || cpu->shadow; n++) {
+        v->count.rescued++;
+        if (!interp_step_whole(cpu) && !deliver_raised(v)) {
+            return;
+        }
+        if (cpu->halted || __atomic_load_n(&cpu->attention, __ATOMIC_ACQUIRE)) {
+            return;
+        }
+    }
+}
+
 void kvm_rescue(KvmVcpu *v, const char *why)
 {
     X86Cpu *cpu = v->cpu;
@@ -75,15 +89,11 @@ void kvm_rescue(KvmVcpu *v, const char *why)
     v->rescue_burst = v->count.rescues && cpu->rip == v->rescue_rip ? MIN(v->rescue_burst * 2, BURST_MAX)
                                                                     : MAX(v->rescue_burst / 2, BURST_MIN);
     v->count.rescues++;
-    for (unsigned n = 0; n < v->rescue_burst || cpu->shadow; n++) {
-        v->count.rescued++;
-        if (!interp_step_whole(cpu) && !deliver_raised(v)) {
-            return;
-        }
-        if (cpu->halted || __atomic_load_n(&cpu->attention, __ATOMIC_ACQUIRE)) {
-            break;
-        }
-    }
+    /* Which instructions exist was for KVM to say: what it gave up on is executed if there is any way. */
+    FeatureSet own = cpu->features;
+    cpu->features = v->kvm->rescue_features;
+    interpret(v);
+    cpu->features = own;
     v->rescue_rip = cpu->rip;
     v->tpr_stale = true;
 }

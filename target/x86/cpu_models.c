@@ -566,6 +566,11 @@ CpuModel *cpu_model_parse(const char *text, GError **error)
     return p.m;
 }
 
+FeatureSet cpu_features_implemented(void)
+{
+    return implemented_set(true);
+}
+
 char *cpu_model_limit(CpuModel *model, const FeatureSet *available)
 {
     g_autoptr(GString) lost = g_string_new(NULL);

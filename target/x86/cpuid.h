@@ -20,6 +20,8 @@ struct CpuModel {
 
 /* From the text after -cpu.  NULL with an error (did you mean, list of models).  "help" is the caller's. */
 CpuModel *cpu_model_parse(const char *text, GError **error);
+/* Every feature that the instruction handlers implement. */
+FeatureSet cpu_features_implemented(void);
 /*
  * Take away the features outside `available`, and those that make no sense without them.  Their names, comma separated,
  * owned by the caller; NULL when nothing was taken.

@@ -394,10 +394,14 @@ static void test_exits(void)
     r->cpu->v[3].q[1] = 0x5678;
     r->cpu->v[4].q[3] = 0x9abc;
     r->cpu->fpu.cw = 0x27f;
+    ((KvmVcpu *)r->cpu->engine)->xsave[512] |= 0x20; /* a component of the host's, which X86Cpu has not */
+    ((KvmVcpu *)r->cpu->engine)->xsave[1000] = 0x77;
     r->fake.done = false;
     kvm_accel_ops.resume(r->accel);
     rig_wait(r);
     kvm_accel_ops.pause(r->accel);
+    g_assert_cmphex(((uint8_t *)&r->fake.xsave)[512] & 0x27, ==, 0x27);
+    g_assert_cmphex(((uint8_t *)&r->fake.xsave)[1000], ==, 0x77);
     r->cpu->r[RBX] = r->cpu->v[3].q[1] = r->cpu->v[4].q[3] = 0;
     ((KvmVcpu *)r->cpu->engine)->here = false;
     g_assert_true(kvm_fetch_state(r->cpu->engine));
