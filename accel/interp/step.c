@@ -63,3 +63,13 @@ bool interp_step_whole(X86Cpu *cpu)
     insn_step(cpu, &insn);
     return true;
 }
+
+bool interp_next_is_vector(X86Cpu *cpu)
+{
+    Insn insn;
+    if (_setjmp(cpu->unwind) != 0) {
+        return false;
+    }
+    insn_fetch(cpu, &insn);
+    return insn.fn && (insn_row(&insn)->attr & (A_X87 | A_MMX | A_SSE));
+}

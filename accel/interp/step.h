@@ -14,3 +14,5 @@ bool interp_step_one(X86Cpu *cpu);
  * The same with breakpoints, single step, interrupt shadows and RF looked at.  False: cpu_deliver_pending() is due.
  */
 bool interp_step_whole(X86Cpu *cpu);
+/* Is the next instruction one of x87, MMX, SSE or AVX?  False, too, when it cannot be fetched. */
+bool interp_next_is_vector(X86Cpu *cpu);

@@ -7,8 +7,10 @@
 #include "util/log.h"
 
 /*
- * How many instructions the interpreter does before KVM gets the processor back.  When KVM fails at the very place where
- * it got it, the next run is twice as long; a run that KVM could continue halves it.
+ * How many instructions the interpreter does before KVM gets the processor back.  Without paging: when KVM fails at the
+ * very place where it got it, the next run is twice as long; a run that KVM could continue halves it.  With paging: the
+ * one instruction, and those of vectors behind it, which KVM would fail at next.  No more, because a KVM that shadows
+ * page tables does not see what we write: an ordinary store, done here, could leave it with a stale table.
  */
 enum { BURST_MIN = 1, BURST_MAX = 4096 };
 
@@ -68,7 +70,11 @@ static void announce(KvmVcpu *v, const char *why)
 static void interpret(KvmVcpu *v)
 {
     X86Cpu *cpu = v->cpu;
-    for (unsigned n = 0; n < v->rescue_burst || cpu->shadow; n++) {
+    bool paging = cpu->cr0 & CR0_PG;
+    for (unsigned n = 0; n == 0 || cpu->shadow || n < (paging ? BURST_MAX : v->rescue_burst); n++) {
+        if (n != 0 && paging && !cpu->shadow && !interp_next_is_vector(cpu)) {
+            return;
+        }
         v->count.rescued++;
         if (!interp_step_whole(cpu) && !deliver_raised(v)) {
             return;
