@@ -12,6 +12,7 @@
 /* Under our own name the exit code says how a guest failed. */
 #define EXIT_KERNEL_PANIC 4 /* it said so and reset the machine, under -no-reboot */
 #define EXIT_TRIPLE_FAULT 5 /* the processor cannot go on */
+#define EXIT_OWN_FAULT 8    /* the translator and the interpreter disagree */
 #define EXIT_SIGNAL_BASE 128
 #define SAY_MS 500
 /* A guest that faults this often in this time will do so for ever. */
@@ -108,6 +109,10 @@ static void power_off(Vm *vm, ShutdownCause cause, int code)
     case CAUSE_HOST_SIGNAL:
         say(vm, vm->loop.signal_text);
         leave(vm, strict ? 0 : EXIT_SIGNAL_BASE + code);
+        break;
+    case CAUSE_OWN_FAULT:
+        say(vm, "the translator and the interpreter disagree; the log has the report");
+        leave(vm, strict ? 1 : EXIT_OWN_FAULT);
         break;
     case CAUSE_GUEST_RESET:
         if (kernel_panicked(vm)) {

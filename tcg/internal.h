@@ -153,6 +153,13 @@ typedef struct Shared {
     int64_t lo, hi;
 } Shared;
 
+/* For the logs: how an instruction was done. */
+typedef struct TrNote {
+    const uint8_t *at; /* where its code starts, in rw */
+    bool emitted;      /* else a call of its handler */
+    uint8_t stubs;
+} TrNote;
+
 #define MAX_INSNS 32
 typedef struct Tr {
     Jit *jit;
@@ -178,6 +185,8 @@ typedef struct Tr {
     X87Fetch fetches[MAX_INSNS];
     unsigned num_fetches;
     bool ended;               /* the block's way out has been emitted */
+    TrNote notes[MAX_INSNS];
+    const uint8_t *body_end;  /* where the last instruction's code ends */
 } Tr;
 
 /* ---- flags.c ---- */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "softmmu/core/ram.h"
+#include "tcg/observe.h"
 
 static void leave(Tr *t, gva_t rip)
 {
@@ -240,12 +241,15 @@ static void translate_insns(Tr *t)
     const JitSource *src = t->src;
     for (t->n = 0; t->n < src->num && !t->ended; t->n++) {
         unsigned first_stub = t->num_stubs;
-        const uint8_t *before = t->a.p;
-        bool emitted = emit_insn(t, &src->insns[t->n]);
-        if (!emitted) {
+        TrNote *note = &t->notes[t->n];
+        note->at = t->a.p;
+        note->emitted = emit_insn(t, &src->insns[t->n]);
+        if (!note->emitted) {
             tr_call_insn(t);
         }
-        tr_share_after(t, emitted, (size_t)(t->a.p - before));
+        tr_share_after(t, note->emitted, (size_t)(t->a.p - note->at));
+        note->stubs = (uint8_t)(t->num_stubs - first_stub);
+        t->body_end = t->a.p;
         for (unsigned s = first_stub; s < t->num_stubs; s++) {
             t->stubs[s].back = t->ended ? NULL : t->a.p;
         }
@@ -297,5 +301,7 @@ bool jit_translate(Jit *jit, const JitSource *src, JitCode *out)
         return false;
     }
     jit->next = (uint8_t *)(((uintptr_t)t.a.p + 15) & ~(uintptr_t)15);
+    const uint8_t *code = out->entry[JIT_ENTRY_CHECKED];
+    observe_block(&t, code, (size_t)(jit_rx(jit, t.a.p) - code));
     return true;
 }

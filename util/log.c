@@ -25,6 +25,8 @@ static const struct {
     const char *help;
 } categories[] = {
     {"in_asm", LOG_IN_ASM, "guest instructions when they are first decoded"},
+    {"op", LOG_OP, "how the translator does each guest instruction"},
+    {"out_asm", LOG_OUT_ASM, "host code of each translated block"},
     {"int", LOG_INT, "interrupts and exceptions as they are delivered"},
     {"cpu_reset", LOG_CPU_RESET, "CPU state at reset"},
     {"guest_errors", LOG_GUEST_ERRORS, "invalid operations of the guest"},

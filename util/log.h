@@ -12,6 +12,8 @@ typedef enum LogCategory {
     LOG_UNIMP = 1 << 4,        /* features the guest asked for that do not exist */
     LOG_MMIO = 1 << 5,         /* every device register access */
     LOG_EXEC = 1 << 6,         /* every block as it is entered */
+    LOG_OP = 1 << 7,           /* how the translator does each instruction of a block */
+    LOG_OUT_ASM = 1 << 8,      /* host code of each block when it is translated */
 } LogCategory;
 
 extern unsigned log_mask; /* set once at start-up, read everywhere */

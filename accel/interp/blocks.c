@@ -156,6 +156,16 @@ static Block *build(InterpVcpu *v, const FetchEntry *f, unsigned offset)
     return b;
 }
 
+void block_cut(Block *b, unsigned num)
+{
+    b->num = (uint16_t)num;
+    b->bytes = 0;
+    for (unsigned n = 0; n < num; n++) {
+        b->bytes += b->insns[n].len;
+    }
+    b->code = NULL;
+}
+
 static Block *find_in_bucket(BlockCache *c, gpa_t phys, unsigned code_size)
 {
     Block **bucket = &c->buckets[bucket_of(phys, code_size)];

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "accel/tcg/check.h"
 #include "accel/tcg/options.h"
 #include "softmmu/core/machine.h"
 #include "target/x86/debug.h"
@@ -66,8 +67,7 @@ static bool code_fits(const JitCode *c, const X86Cpu *cpu, uint32_t mode, uint32
     return c->rip == cpu->rip && c->mode == mode && c->itlb_id == id && c->global == global;
 }
 
-/* Host code of a block for the present address, mode and mapping; NULL when memory is full (a flush is then due). */
-static JitCode *block_code(InterpVcpu *v, Block *b, const FetchEntry *f)
+JitCode *block_code(InterpVcpu *v, Block *b, const FetchEntry *f)
 {
     X86Cpu *cpu = v->cpu;
     uint32_t mode = jit_mode(cpu), id = itlb_id(f->phys, cpu->cpl == 3);
@@ -98,6 +98,9 @@ static bool run_translated(InterpVcpu *v)
     X86Cpu *cpu = v->cpu;
     Jit *jit = v->cache->jit;
     uintptr_t jump = 0;
+    if (unlikely(v->check)) {
+        return check_run(v->check);
+    }
     do {
         uint64_t flushes = v->cache->flushes;
         const FetchEntry *f;
@@ -139,7 +142,7 @@ static void step(InterpVcpu *v)
     insn_step(cpu, i);
 }
 
-static bool must_step(const X86Cpu *cpu)
+bool vcpu_must_step(const X86Cpu *cpu)
 {
     return cpu->shadow || (cpu->eflags & (FL_TF | FL_RF)) || cpu->pending_db || debug_any_armed(cpu);
 }
@@ -148,7 +151,7 @@ static bool must_step(const X86Cpu *cpu)
  * Translated code may run in the shadow of STI while nothing waits that the shadow would hold back.  The shadow stays
  * until something does: then one instruction is stepped first, so that none is ever too late for STI; HLT included.
  */
-static bool sti_shadow_idle(const InterpVcpu *v)
+bool vcpu_sti_idle(const InterpVcpu *v)
 {
     const X86Cpu *cpu = v->cpu;
     return v->cache->jit && cpu->shadow == SHADOW_STI && !__atomic_load_n(&cpu->attention, __ATOMIC_ACQUIRE) &&
@@ -364,7 +367,7 @@ static void run_loop(InterpVcpu *v)
             __atomic_store_n(&cpu->attention, true, __ATOMIC_SEQ_CST);
             continue;
         }
-        if (unlikely(must_step(cpu)) && !sti_shadow_idle(v)) {
+        if (unlikely(vcpu_must_step(cpu)) && !vcpu_sti_idle(v)) {
             step(v);
             continue;
         }
@@ -477,6 +480,9 @@ bool interp_vcpu_create(Accel *accel, struct X86Cpu *cpu, GError **error)
     InterpVcpu *v = g_new0(InterpVcpu, 1);
     v->cpu = cpu;
     v->cache = cache;
+    if (a->translate && a->tcg.check) {
+        v->check = check_new(v);
+    }
     v->gate = (VcpuGate){.lock = accel->machine->lock, .kick_flag = &cpu->attention, .kick = gate_kick};
     v->stop = true;
     v->may_poll = accel->machine->num_cpus > 1 && g_get_num_processors() >= accel->machine->num_cpus;
@@ -545,6 +551,7 @@ void interp_destroy(Accel *accel)
         v->cpu->engine = NULL;
         v->cpu->kick = NULL;
         block_cache_free(v->cache);
+        check_free(v->check);
         g_mutex_clear(&v->mutex);
         g_cond_clear(&v->cond);
         g_free(v);
@@ -569,6 +576,9 @@ void interp_info(Accel *accel, GString *out)
                                i, v->cache->decoded, v->cache->flushes, v->cache->used / 1024);
         if (v->cache->jit) {
             g_string_append_printf(out, "cpu %u: %zu KiB of translated code\n", i, jit_code_used(v->cache->jit) / 1024);
+        }
+        if (v->check) {
+            check_info(v->check, out);
         }
     }
 }

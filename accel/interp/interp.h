@@ -14,6 +14,7 @@
 extern const AccelOps interp_accel_ops;
 
 struct Jit;
+struct Check;
 struct TcgOptions;
 struct JitCode;
 
@@ -69,6 +70,7 @@ typedef struct InterpVcpu {
     GThread *thread;
     VcpuGate gate;
     BlockCache *cache;
+    struct Check *check; /* the translator in step with the interpreter, or NULL */
     Insn scratch;      /* the instruction of a step outside the cache */
     GMutex mutex;
     GCond cond;
@@ -133,6 +135,14 @@ Block *block_find(InterpVcpu *v);
 Block *block_fetch(InterpVcpu *v, const FetchEntry **f);
 /* Memory that lives as long as the blocks, or NULL: a flush is due. */
 void *block_alloc(BlockCache *cache, size_t size);
+/* Make a block end after its first num instructions; its host code is forgotten. */
+void block_cut(Block *b, unsigned num);
+/* Host code of a block for the present address, mode and mapping; NULL when memory is full (a flush is then due). */
+struct JitCode *block_code(InterpVcpu *v, Block *b, const FetchEntry *f);
+/* The next instruction must be done by itself: single step, breakpoints, RF, interrupt shadows. */
+bool vcpu_must_step(const X86Cpu *cpu);
+/* But for a shadow of STI that holds nothing back. */
+bool vcpu_sti_idle(const InterpVcpu *v);
 /* Decode the one instruction at cs:rip from wherever it lies.  Raises what its fetch raises. */
 void insn_fetch(X86Cpu *cpu, Insn *out);
 

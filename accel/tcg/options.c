@@ -12,12 +12,13 @@
 #define TB_SIZE_MAX 2047 /* jumps reach 2 GiB */
 #define TB_SIZE_DEFAULT 256
 
-static const char *const keys[] = {"tb-size", "thread"};
+static const char *const keys[] = {"tb-size", "thread", "check"};
 
 const char tcg_options_help[] =
     "tcg options:\n"
     "  tb-size=<MiB>          - host code kept at most, by all processors together, 4 to 2047 (default: 256)\n"
-    "  thread=<single|multi>  - host threads that run the processors; single is for one processor (default: multi)\n";
+    "  thread=<single|multi>  - host threads that run the processors; single is for one processor (default: multi)\n"
+    "  check=<on|off>         - compare each block with the interpreter, stop at a difference; slow (default: off)\n";
 
 static bool parse_thread(TcgOptions *o, Opts *opts, GError **error)
 {
@@ -36,7 +37,7 @@ bool tcg_options_parse(TcgOptions *o, const char *text, GError **error)
     uint64_t tb_size = TB_SIZE_DEFAULT;
     *o = (TcgOptions){0};
     if (!opts || !opts_uint(opts, "tb-size", TB_SIZE_MIN, TB_SIZE_MAX, &tb_size, error) ||
-        !parse_thread(o, opts, error)) {
+        !parse_thread(o, opts, error) || !opts_bool(opts, "check", &o->check, error)) {
         return false;
     }
     o->tb_size = tb_size * MIB;

@@ -19,6 +19,7 @@ typedef enum ShutdownCause {
     CAUSE_DEBUG_EXIT,     /* isa-debug-exit */
     CAUSE_HOST_QUIT,      /* monitor `quit`, Ctrl-A x, window closed */
     CAUSE_HOST_SIGNAL,
+    CAUSE_OWN_FAULT,      /* this program found itself wrong; the log says how */
 } ShutdownCause;
 
 typedef struct RunControl RunControl;

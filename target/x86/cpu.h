@@ -337,6 +337,7 @@ struct X86Cpu {
     void *ferr_opaque;
     struct Machine *machine;
     void *engine;       /* the accelerator's own part */
+    const struct CpuTrial *trial; /* trial.h; NULL but in a copy that tries instructions */
     /* translated code's own, see tcg/internal.h */
     uint32_t jit_mode;   /* jit_mode() while translated code runs */
     uint64_t jit_target; /* scratch */

@@ -8,6 +8,7 @@
 #include "softmmu/core/machine.h"
 #include "target/x86/debug.h"
 #include "target/x86/mmu.h"
+#include "target/x86/trial.h"
 
 const uint64_t asize_mask[4] = {0, 0xffff, 0xffffffff, ~0ull};
 
@@ -62,6 +63,9 @@ static void translate(X86Cpu *cpu, gva_t lin, Access access, unsigned mode, Piec
     if (mode != MEM_USER_AC && !(debug_any_armed(cpu) && debug_page_watched(cpu, lin))) {
         bool writable = piece->ram && w.dirty && (access == ACCESS_WRITE) &&
                         !ram_page_watched(ram_page(cpu->machine->ram, piece->host));
+        if (writable) {
+            trial_before_write(cpu, piece->host - (lin & (PAGE_SIZE - 1)), PAGE_SIZE);
+        }
         tlb_fill(cpu, lin, mode, &w, piece->host, writable);
     }
 }
@@ -70,6 +74,7 @@ static uint64_t piece_read(X86Cpu *cpu, const Piece *p, unsigned size)
 {
     uint64_t value = 0;
     if (!p->host) {
+        trial_before_outside(cpu);
         return space_read(cpu->machine->memory, p->phys, size);
     }
     switch (size) { /* single host accesses: other vCPUs must never see half a value */
@@ -93,9 +98,11 @@ static uint64_t piece_read(X86Cpu *cpu, const Piece *p, unsigned size)
 static void piece_write(X86Cpu *cpu, const Piece *p, uint64_t value, unsigned size)
 {
     if (!p->host || !p->ram) {
+        trial_before_outside(cpu);
         space_write(cpu->machine->memory, p->phys, value, size);
         return;
     }
+    trial_before_write(cpu, p->host, size);
     switch (size) {
     case 1:
         *p->host = (uint8_t)value;
@@ -355,11 +362,17 @@ void sys_probe(X86Cpu *cpu, gva_t lin, unsigned size, Access access)
 
 void mem_exclusive_begin(X86Cpu *cpu)
 {
+    if (cpu->trial) {
+        return; /* its owner has stopped the others, and it may unwind from here */
+    }
     exclusive_begin(cpu->machine->lock);
 }
 
 void mem_exclusive_end(X86Cpu *cpu)
 {
+    if (cpu->trial) {
+        return;
+    }
     exclusive_end(cpu->machine->lock);
 }
 

@@ -8,6 +8,7 @@
 
 #include "softmmu/core/machine.h"
 #include "target/x86/cpuid.h"
+#include "target/x86/trial.h"
 
 enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_A = 0x20, PTE_D = 0x40, PTE_PS = 0x80, PTE_G = 0x100 };
 #define PTE_NX (1ull << 63)
@@ -57,6 +58,7 @@ static void entry_read(X86Cpu *cpu, Entry *e)
     if (likely(e->host)) {
         entry_load(e);
     } else {
+        trial_before_outside(cpu);
         e->value = space_read(cpu->machine->memory, e->addr, e->wide ? 8 : 4);
     }
 }
@@ -70,6 +72,10 @@ static bool entry_set(X86Cpu *cpu, Entry *e, uint64_t bits)
     }
     if (!e->host) {
         return true; /* tables in ROM or MMIO: the update is lost, as on a bus that drops it */
+    }
+    if (!trial_walk_sets(cpu, e->host, e->value, e->wide)) {
+        e->value = want;
+        return true;
     }
     bool done;
     if (e->wide) {

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The logs of translated code: -d op tells how each instruction was done, -d out_asm what came out. */
+#include "tcg/observe.h"
+
+#include <inttypes.h>
+
+#include "target/x86/disas.h"
+#include "util/log.h"
+
+static const char *name_of(const Insn *i, char *buf, size_t size)
+{
+    return insn_undefined(i) ? "(undefined)" : insn_name(i, buf, size);
+}
+
+/* "address name: how, host bytes, cold paths" */
+static void log_ops(const Tr *t)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_string_append_printf(text, "OP: cpu %u mode %x\n", t->jit->cpu->index, t->src->mode);
+    for (unsigned n = 0; n < t->src->num; n++) {
+        const TrNote *note = &t->notes[n];
+        char buf[32];
+        g_string_append_printf(text, "%016" PRIx64 ": %-12s ", t->rip[n], name_of(&t->src->insns[n], buf, sizeof(buf)));
+        if (!note->at) {
+            g_string_append(text, "not reached: the block ends before\n");
+            continue;
+        }
+        const uint8_t *end = n + 1 < t->src->num && t->notes[n + 1].at ? t->notes[n + 1].at : t->body_end;
+        g_string_append_printf(text, "%s, %td bytes", note->emitted ? "emitted" : "handler", end - note->at);
+        if (note->stubs) {
+            g_string_append_printf(text, ", %u stubs", note->stubs);
+        }
+        g_string_append_c(text, '\n');
+    }
+    log_printf("%s\n", text->str);
+}
+
+static void log_code(const Tr *t, const uint8_t *code, size_t len)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_string_append_printf(text, "OUT: cpu %u guest %016" PRIx64 ", %zu bytes\n", t->jit->cpu->index, t->src->rip, len);
+    for (size_t at = 0; at < len;) {
+        unsigned n = disas_length(code + at, (unsigned)MIN(len - at, 15), 2);
+        n = n ? n : 1;
+        disas_append(text, code + at, n, (uintptr_t)(code + at), 2);
+        at += n;
+    }
+    log_printf("%s\n", text->str);
+}
+
+void observe_block(const Tr *t, const uint8_t *code, size_t len)
+{
+    if (log_on(LOG_OP)) {
+        log_ops(t);
+    }
+    if (log_on(LOG_OUT_ASM)) {
+        log_code(t, code, len);
+    }
+}

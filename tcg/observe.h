@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What people see of translated code: -d op and out_asm. */
+#pragma once
+
+#include "tcg/internal.h"
+
+/* A block has been translated to [code, code + len) in the executable mapping. */
+void observe_block(const Tr *t, const uint8_t *code, size_t len);
