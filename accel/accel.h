@@ -42,6 +42,8 @@ typedef struct AccelOps {
     void (*kick)(Accel *accel, struct X86Cpu *cpu);
     /* Statistics for `info accel`. */
     void (*info)(Accel *accel, GString *out);
+    /* For `info jit`; NULL: it translates nothing. */
+    void (*info_jit)(Accel *accel, GString *out);
 } AccelOps;
 
 struct Accel {

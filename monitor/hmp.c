@@ -155,6 +155,18 @@ static void info_accel(Monitor *mon, const char *args, GString *out)
     }
 }
 
+static void info_jit(Monitor *mon, const char *args, GString *out)
+{
+    struct Accel *accel = mon->host->machine->accel;
+    if (!accel || !accel->ops->info_jit) {
+        g_string_append(out, "there is no translator: -accel tcg has one\n");
+        return;
+    }
+    bool held = monitor_hold(mon);
+    accel->ops->info_jit(accel, out);
+    monitor_release(mon, held);
+}
+
 static void info_irq(Monitor *mon, const char *args, GString *out)
 {
     static const char *const types[] = {"i8259"};
@@ -167,6 +179,7 @@ static const Command infos[] = {
     {"cpus", NULL, "", "processors", info_cpus},
     {"device", "qtree", "[ID]", "devices, or the state of one", info_device},
     {"irq", NULL, "", "interrupt requests of the legacy controllers", info_irq},
+    {"jit", NULL, "", "the translator: blocks, bytes, what is done by handlers", info_jit},
     {"mtree", NULL, "", "memory and port maps", info_mtree},
     {"pic", NULL, "", "interrupt controllers", info_pic},
     {"registers", NULL, "[-a]", "registers of this processor, or of all", info_registers},

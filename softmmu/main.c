@@ -13,6 +13,7 @@
 #include "softmmu/options.h"
 #include "softmmu/vm.h"
 #include "util/log.h"
+#include "util/perfmap.h"
 
 /*
  * Descriptors 0 to 2 exist from here on, so that no other file takes their number.  They are opened the wrong way
@@ -54,6 +55,16 @@ static int report(const Options *o, GError *error)
     return code;
 }
 
+static bool open_perfmap(const Options *o, GError **error)
+{
+    if (options_has(o, OPT_PERFMAP) && !perfmap_open(error)) {
+        (*error)->domain = OPTS_ERROR;
+        (*error)->code = OPTS_OPEN;
+        return false;
+    }
+    return true;
+}
+
 static bool open_log(const Options *o, bool *done, GError **error)
 {
     const char *items = options_last(o, OPT_D);
@@ -74,6 +85,9 @@ static bool open_log(const Options *o, bool *done, GError **error)
 static bool start(Vm *vm, Config *c, Daemon *d, GError **error)
 {
     if (c->daemonize && !daemon_fork(d, error)) {
+        return false;
+    }
+    if (!open_perfmap(c->options, error)) {
         return false;
     }
     if (c->pidfile && !daemon_write_pid(d, c->pidfile, error)) {

@@ -28,6 +28,9 @@ struct Jit {
     uint8_t *calls;       /* JIT_CALLS_SIZE bytes, the stack translated code runs on */
     JitTable *table;
     FeatureSet host;      /* what the host's processor can run */
+    JitStats *stats;
+    void (*on_slow)(X86Cpu *cpu, void *opaque); /* or NULL: called before handlers */
+    void *on_slow_opaque;
     /* common routines, addresses in rw (branches are relative, both mappings have the same layout) */
     const uint8_t *enter, *exit, *exit_jump, *exit_clean, *resume, *dispatch, *ret_miss, *ret_bottom;
     const uint8_t *call_insn, *call_insn_flags, *load_flags;

@@ -54,6 +54,10 @@ Jit *jit_new(X86Cpu *cpu, size_t code_size, const void *near, GError **error)
         return NULL;
     }
     host_features(&jit->host);
+    jit->stats = g_new0(JitStats, 1);
+    jit->stats->calls = g_new0(uint64_t, insn_num_rows);
+    jit->stats->emitted = g_new0(uint64_t, insn_num_rows);
+    jit->stats->handled = g_new0(uint64_t, insn_num_rows);
     jit->table = g_new(JitTable, 1);
     jit->calls = mmap(NULL, JIT_CALLS_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     g_assert(jit->calls != MAP_FAILED);
@@ -72,6 +76,10 @@ void jit_free(Jit *jit)
         munmap(jit->rx, jit->size);
         munmap(jit->calls, JIT_CALLS_SIZE);
         g_free(jit->table);
+        g_free(jit->stats->calls);
+        g_free(jit->stats->emitted);
+        g_free(jit->stats->handled);
+        g_free(jit->stats);
         g_free(jit);
     }
 }
@@ -123,4 +131,15 @@ void jit_remember(Jit *jit, const JitCode *code)
     unsigned n = jit_table_index(code->rip);
     jit->table->rip[n] = code->rip;
     jit->table->code[n] = code->entry[JIT_ENTRY_CHECKED];
+}
+
+JitStats *jit_stats(const Jit *jit)
+{
+    return jit->stats;
+}
+
+void jit_set_slow_hook(Jit *jit, void (*fn)(X86Cpu *cpu, void *opaque), void *opaque)
+{
+    jit->on_slow = fn;
+    jit->on_slow_opaque = opaque;
 }

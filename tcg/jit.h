@@ -98,3 +98,16 @@ void jit_connect(Jit *jit, uintptr_t jump, const JitCode *code);
 void jit_remember(Jit *jit, const JitCode *code);
 
 size_t jit_code_used(const Jit *jit);
+
+/* Counted where C runs anyway. */
+typedef struct JitStats {
+    uint64_t blocks, insns, guest_bytes, host_bytes; /* translated so far */
+    uint64_t lookups, connected;   /* blocks looked up by the run loop; jumps connected */
+    uint64_t exits_jump, exits_attention, exits_other; /* why translated code was left */
+    uint64_t *calls;   /* by row: handlers called, for want of an emitter or from a cold path */
+    uint64_t *emitted, *handled; /* by row: translations with and without an emitter */
+} JitStats;
+JitStats *jit_stats(const Jit *jit);
+
+/* Have fn called before each handler that translated code calls; NULL: none. */
+void jit_set_slow_hook(Jit *jit, void (*fn)(X86Cpu *cpu, void *opaque), void *opaque);

@@ -6,6 +6,7 @@
 
 #include "target/x86/disas.h"
 #include "util/log.h"
+#include "util/perfmap.h"
 
 static const char *name_of(const Insn *i, char *buf, size_t size)
 {
@@ -48,8 +49,26 @@ static void log_code(const Tr *t, const uint8_t *code, size_t len)
     log_printf("%s\n", text->str);
 }
 
+static void count(const Tr *t, size_t len)
+{
+    JitStats *s = t->jit->stats;
+    s->blocks++;
+    s->insns += t->src->num;
+    s->guest_bytes += t->rip[t->src->num] - t->rip[0];
+    s->host_bytes += len;
+    for (unsigned n = 0; n < t->src->num; n++) {
+        (t->notes[n].emitted ? s->emitted : s->handled)[t->src->insns[n].row]++;
+    }
+}
+
 void observe_block(const Tr *t, const uint8_t *code, size_t len)
 {
+    count(t, len);
+    if (perfmap_on()) {
+        char name[64];
+        g_snprintf(name, sizeof(name), "guest-%" PRIx64 "-cpl%u", t->src->rip, t->src->mode >> 8 & 3);
+        perfmap_add(code, len, name);
+    }
     if (log_on(LOG_OP)) {
         log_ops(t);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What people see of translated code: -d op and out_asm. */
+/* What people see of translated code: -d op and out_asm, the map for perf, counts. */
 #pragma once
 
 #include "tcg/internal.h"

@@ -73,6 +73,11 @@ const uint8_t *jit_next(X86Cpu *cpu)
 /* Do the instruction at rip.  Where to go on; NULL: behind the call. */
 static const uint8_t *interpret(X86Cpu *cpu, const Insn *i, gva_t rip)
 {
+    const Jit *jit = cpu->jit;
+    jit->stats->calls[i->row]++;
+    if (unlikely(jit->on_slow)) {
+        jit->on_slow(cpu, jit->on_slow_opaque);
+    }
     cpu->insn = i;
     cpu->insn_rip = rip;
     cpu->rip = rip + i->len;

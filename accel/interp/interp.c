@@ -6,8 +6,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "accel/tcg/chaos.h"
 #include "accel/tcg/check.h"
 #include "accel/tcg/options.h"
+#include "accel/tcg/stats.h"
 #include "softmmu/core/machine.h"
 #include "target/x86/debug.h"
 #include "target/x86/flags.h"
@@ -92,6 +94,23 @@ JitCode *block_code(InterpVcpu *v, Block *b, const FetchEntry *f)
     return c;
 }
 
+static void log_exec(const X86Cpu *cpu, const JitCode *code)
+{
+    log_printf("Trace %u: %p [%016" PRIx64 "/%x]\n", cpu->index, (const void *)code->entry[JIT_ENTRY_LOOP], code->rip,
+               code->mode);
+}
+
+static void count_exit(const X86Cpu *cpu, JitStats *stats, uintptr_t jump)
+{
+    if (jump) {
+        stats->exits_jump++;
+    } else if (__atomic_load_n(&cpu->attention, __ATOMIC_RELAXED)) {
+        stats->exits_attention++;
+    } else {
+        stats->exits_other++;
+    }
+}
+
 /* Run translated code, connecting blocks as they follow one another, until something has to be looked at. */
 static bool run_translated(InterpVcpu *v)
 {
@@ -101,7 +120,14 @@ static bool run_translated(InterpVcpu *v)
     if (unlikely(v->check)) {
         return check_run(v->check);
     }
+    if (unlikely(v->traced != log_on(LOG_EXEC))) {
+        v->traced = !v->traced;
+        v->cache->flush = true; /* connected blocks tell nobody where they go */
+    }
     do {
+        if (unlikely(v->chaos)) {
+            chaos_at_block(v->chaos);
+        }
         uint64_t flushes = v->cache->flushes;
         const FetchEntry *f;
         Block *b = block_fetch(v, &f);
@@ -113,12 +139,20 @@ static bool run_translated(InterpVcpu *v)
             v->cache->flush = true;
             return true;
         }
-        if (jump && v->cache->flushes == flushes) {
-            jit_connect(jit, jump, code);
-        }
+        JitStats *stats = jit_stats(jit);
+        stats->lookups++;
         cpu->itlb[code->global][(code->rip >> PAGE_SHIFT) % ITLB_SLOTS] = code->itlb_id;
-        jit_remember(jit, code);
+        if (unlikely(v->traced)) {
+            log_exec(cpu, code);
+        } else if (likely(!v->chaos) || !chaos_withholds(v->chaos)) {
+            if (jump && v->cache->flushes == flushes) {
+                jit_connect(jit, jump, code);
+                stats->connected++;
+            }
+            jit_remember(jit, code);
+        }
         jump = jit_run(jit, code);
+        count_exit(cpu, stats, jump);
     } while (jump);
     return true;
 }
@@ -483,6 +517,10 @@ bool interp_vcpu_create(Accel *accel, struct X86Cpu *cpu, GError **error)
     if (a->translate && a->tcg.check) {
         v->check = check_new(v);
     }
+    if (a->translate && a->tcg.chaos) {
+        v->chaos = chaos_new(v, a->tcg.chaos);
+        jit_set_slow_hook(cache->jit, chaos_at_slow_path, v->chaos);
+    }
     v->gate = (VcpuGate){.lock = accel->machine->lock, .kick_flag = &cpu->attention, .kick = gate_kick};
     v->stop = true;
     v->may_poll = accel->machine->num_cpus > 1 && g_get_num_processors() >= accel->machine->num_cpus;
@@ -552,6 +590,7 @@ void interp_destroy(Accel *accel)
         v->cpu->kick = NULL;
         block_cache_free(v->cache);
         check_free(v->check);
+        chaos_free(v->chaos);
         g_mutex_clear(&v->mutex);
         g_cond_clear(&v->cond);
         g_free(v);
@@ -564,6 +603,15 @@ void interp_kick(Accel *accel, struct X86Cpu *cpu)
 {
     __atomic_store_n(&cpu->attention, true, __ATOMIC_SEQ_CST);
     interp_kick_cpu(cpu);
+}
+
+void interp_info_jit(Accel *accel, GString *out)
+{
+    InterpAccel *a = container_of(accel, InterpAccel, accel);
+    for (guint i = 0; i < a->vcpus->len; i++) {
+        const InterpVcpu *v = g_ptr_array_index(a->vcpus, i);
+        stats_append(v->cpu, v->cache->jit, v->cache->flushes, out);
+    }
 }
 
 void interp_info(Accel *accel, GString *out)
@@ -579,6 +627,9 @@ void interp_info(Accel *accel, GString *out)
         }
         if (v->check) {
             check_info(v->check, out);
+        }
+        if (v->chaos) {
+            chaos_info(v->chaos, out);
         }
     }
 }

@@ -15,6 +15,7 @@ extern const AccelOps interp_accel_ops;
 
 struct Jit;
 struct Check;
+struct Chaos;
 struct TcgOptions;
 struct JitCode;
 
@@ -70,6 +71,8 @@ typedef struct InterpVcpu {
     GThread *thread;
     VcpuGate gate;
     BlockCache *cache;
+    struct Chaos *chaos; /* or NULL */
+    bool traced;       /* -d exec: blocks are not connected */
     struct Check *check; /* the translator in step with the interpreter, or NULL */
     Insn scratch;      /* the instruction of a step outside the cache */
     GMutex mutex;
@@ -125,6 +128,8 @@ void interp_pause(Accel *accel);
 void interp_resume(Accel *accel);
 void interp_kick(Accel *accel, struct X86Cpu *cpu);
 void interp_info(Accel *accel, GString *out);
+/* The translator's statistics. */
+void interp_info_jit(Accel *accel, GString *out);
 
 /*
  * The block at cs:rip, decoding it if need be; NULL when the next instruction must be stepped (it crosses a page, lies in

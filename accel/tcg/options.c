@@ -12,13 +12,14 @@
 #define TB_SIZE_MAX 2047 /* jumps reach 2 GiB */
 #define TB_SIZE_DEFAULT 256
 
-static const char *const keys[] = {"tb-size", "thread", "check"};
+static const char *const keys[] = {"tb-size", "thread", "check", "chaos"};
 
 const char tcg_options_help[] =
     "tcg options:\n"
     "  tb-size=<MiB>          - host code kept at most, by all processors together, 4 to 2047 (default: 256)\n"
     "  thread=<single|multi>  - host threads that run the processors; single is for one processor (default: multi)\n"
-    "  check=<on|off>         - compare each block with the interpreter, stop at a difference; slow (default: off)\n";
+    "  check=<on|off>         - compare each block with the interpreter, stop at a difference; slow (default: off)\n"
+    "  chaos=<SEED|off>       - cause flushes, invalidations and other disorder at random (default: off)\n";
 
 static bool parse_thread(TcgOptions *o, Opts *opts, GError **error)
 {
@@ -31,13 +32,24 @@ static bool parse_thread(TcgOptions *o, Opts *opts, GError **error)
     return true;
 }
 
+static bool parse_chaos(TcgOptions *o, Opts *opts, GError **error)
+{
+    const char *seed = opts_str(opts, "chaos", "off");
+    if (strcmp(seed, "off") != 0 && !parse_uint(seed, &o->chaos)) {
+        opts_fail(opts, opts_find(opts, "chaos"), error, "chaos takes off or a number, not '%s'", seed);
+        return false;
+    }
+    return true;
+}
+
 bool tcg_options_parse(TcgOptions *o, const char *text, GError **error)
 {
     g_autoptr(Opts) opts = opts_parse("-accel tcg", text ? text : "", NULL, error);
     uint64_t tb_size = TB_SIZE_DEFAULT;
     *o = (TcgOptions){0};
     if (!opts || !opts_uint(opts, "tb-size", TB_SIZE_MIN, TB_SIZE_MAX, &tb_size, error) ||
-        !parse_thread(o, opts, error) || !opts_bool(opts, "check", &o->check, error)) {
+        !parse_thread(o, opts, error) || !opts_bool(opts, "check", &o->check, error) ||
+        !parse_chaos(o, opts, error)) {
         return false;
     }
     o->tb_size = tb_size * MIB;

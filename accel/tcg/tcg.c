@@ -37,4 +37,5 @@ const AccelOps tcg_accel_ops = {
     .resume = interp_resume,
     .kick = interp_kick,
     .info = interp_info,
+    .info_jit = interp_info_jit,
 };

@@ -365,6 +365,7 @@ struct X86Cpu {
     uint64_t walk_gen;
     RamWindow window;   /* the RAM found last; dropped by tlb_flush_all() */
     uint32_t fetch_gen[2];            /* [0] non-global, [1] global */
+    uint64_t tlb_fills; /* misses that were filled, for statistics */
     uint64_t tlb_gen;   /* raised by each flush of any kind: engines drop what they derived from the TLB */
 };
 

@@ -217,6 +217,7 @@ static void log_fill(X86Cpu *cpu, TlbEntry *e, unsigned mode, unsigned i, bool g
 
 void tlb_fill(X86Cpu *cpu, gva_t lin, unsigned mode, const Walk *w, uint8_t *host, bool writable)
 {
+    cpu->tlb_fills++;
     unsigned i = (unsigned)(lin >> 12) & (TLB_SIZE - 1);
     TlbEntry *e = &cpu->tlb[mode][i];
     gva_t page = lin & PAGE_MASK;

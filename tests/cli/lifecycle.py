@@ -327,6 +327,7 @@ def test_monitor(c):
         assert re.match(r"\w+: .", mon("info accel")), mon("info accel")
         assert "serial0: filename=stdio" in mon("info chardev")
         assert "i8254" in mon("info device")
+        assert mon("info jit") == "there is no translator: -accel tcg has one\n", mon("info jit")
         assert "did you mean 'info'" in mon("inof status")
         assert "unknown info item" in mon("info nonsense")
         assert mon("") == ""
