@@ -248,14 +248,14 @@ typedef struct PlainMsr {
 } PlainMsr;
 
 #define PLAIN(number, feature, check, member) {number, feature, check, offsetof(X86Cpu, member)}
-static const PlainMsr plain[] = {
+static const PlainMsr plain[] = { /* searched from the top: what context switches write comes first */
+    PLAIN(MSR_FS_BASE, FEAT_LM, CHECK_CANONICAL, seg[SEG_FS].base),
+    PLAIN(MSR_GS_BASE, FEAT_LM, CHECK_CANONICAL, seg[SEG_GS].base),
+    PLAIN(MSR_KERNEL_GS_BASE, FEAT_LM, CHECK_CANONICAL, msr.kernel_gs_base),
     PLAIN(MSR_STAR, FEAT_SYSCALL, CHECK_NONE, msr.star),
     PLAIN(MSR_LSTAR, FEAT_LM, CHECK_CANONICAL, msr.lstar),
     PLAIN(MSR_CSTAR, FEAT_LM, CHECK_CANONICAL, msr.cstar),
     PLAIN(MSR_FMASK, FEAT_LM, CHECK_32, msr.fmask),
-    PLAIN(MSR_FS_BASE, FEAT_LM, CHECK_CANONICAL, seg[SEG_FS].base),
-    PLAIN(MSR_GS_BASE, FEAT_LM, CHECK_CANONICAL, seg[SEG_GS].base),
-    PLAIN(MSR_KERNEL_GS_BASE, FEAT_LM, CHECK_CANONICAL, msr.kernel_gs_base),
     PLAIN(MSR_SYSENTER_CS, FEAT_SEP, CHECK_NONE, msr.sysenter_cs),
     PLAIN(MSR_SYSENTER_ESP, FEAT_SEP, CHECK_CANONICAL, msr.sysenter_esp),
     PLAIN(MSR_SYSENTER_EIP, FEAT_SEP, CHECK_CANONICAL, msr.sysenter_eip),
@@ -454,6 +454,9 @@ static bool msr_read(X86Cpu *cpu, uint32_t msr, uint64_t *value)
 
 static bool msr_write(X86Cpu *cpu, uint32_t msr, uint64_t value)
 {
+    if (is_apic_msr(cpu, msr)) { /* each interrupt and each timer writes there */
+        return write_apic(cpu, msr, value);
+    }
     const PlainMsr *p = find_plain(cpu, msr);
     if (p) {
         return write_plain(cpu, p, value);
@@ -462,7 +465,7 @@ static bool msr_write(X86Cpu *cpu, uint32_t msr, uint64_t value)
         cpu_write_efer(cpu, value); /* raises by itself */
         return true;
     }
-    if ((msr == MSR_APIC_BASE && cpu->apic) || is_apic_msr(cpu, msr)) {
+    if (msr == MSR_APIC_BASE && cpu->apic) {
         return write_apic(cpu, msr, value);
     }
     if (is_mtrr(msr)) {
