@@ -41,7 +41,7 @@ static bool emit_one_byte(Tr *t, const Insn *i)
         return emit_lea(t, i);
     case 0x90 ... 0x97:
         if (i->rm == RAX) {
-            return !(i->flags & INSN_REP); /* NOP; PAUSE is the interpreter's */
+            return insn_row(i)->prefix != PFX_F3; /* NOP; PAUSE is the interpreter's */
         }
         return emit_xchg_rax(t, i);
     case 0x98:

@@ -275,6 +275,7 @@ struct X86Cpu {
     uint64_t pending_db; /* DR6 bits of data breakpoints hit by the executing instruction */
     bool break_block;   /* set by a handler: leave the block after this instruction */
     uint8_t shadow;     /* interrupts inhibited for one instruction: SHADOW_STI, SHADOW_SS */
+    uint8_t pauses;     /* PAUSE instructions met, modulo 256 */
     bool nmi_blocked;   /* until IRET */
     bool halted;
     bool wait_sipi;     /* after INIT on an application processor */

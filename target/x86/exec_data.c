@@ -230,12 +230,17 @@ EXEC_ONE(nop, nop);
 
 /*
  * PAUSE says that this processor waits for another one (SDM vol 2 PAUSE).  With more virtual than real processors that
- * one may well be waiting for this thread's time slice.
+ * one may well be waiting for this thread's time slice; but most waits are over sooner than that takes.
  */
 static void do_pause(X86Cpu *cpu, const Insn *i)
 {
+    enum { YIELD_EVERY = 16 };
     if (cpu->machine && cpu->machine->num_cpus > 1) {
-        sched_yield();
+        if (++cpu->pauses % YIELD_EVERY == 0) {
+            sched_yield();
+        } else {
+            spin_hint();
+        }
     }
 }
 EXEC_ONE(pause, do_pause);
