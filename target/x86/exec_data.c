@@ -235,8 +235,9 @@ EXEC_ONE(nop, nop);
 static void do_pause(X86Cpu *cpu, const Insn *i)
 {
     enum { YIELD_EVERY = 16 };
+    cpu->pauses++;
     if (cpu->machine && cpu->machine->num_cpus > 1) {
-        if (++cpu->pauses % YIELD_EVERY == 0) {
+        if (cpu->pauses % YIELD_EVERY == 0) {
             sched_yield();
         } else {
             spin_hint();

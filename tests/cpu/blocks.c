@@ -35,6 +35,7 @@ typedef struct Seq {
 typedef struct Result {
     Outcome outcome;
     X87 fpu;
+    bool paused; /* nothing else tells whether a PAUSE was executed */
 } Result;
 
 enum { CLASS_X87, CLASS_VECTOR, CLASS_OTHER, NUM_CLASSES };
@@ -222,6 +223,8 @@ static void finish(Engine *e, bool done, Result *out)
 {
     fpu_sync(engine_cpu(e));
     out->fpu = engine_cpu(e)->fpu;
+    out->paused = engine_cpu(e)->pauses != 0;
+    engine_cpu(e)->pauses = 0;
     engine_outcome(e, done, &out->outcome);
 }
 
@@ -458,6 +461,10 @@ int main(int argc, char **argv)
         translate(b, jit, &s, s.num > 1 ? (unsigned)(rng_next(&rng) % s.num) : 0, end, &features, &got);
         g_autoptr(GString) why = g_string_new(NULL);
         bool agree = same(&s, &want.outcome, &got.outcome, why);
+        if (want.paused != got.paused) {
+            g_string_append_printf(why, "  PAUSE %d/%d\n", want.paused, got.paused);
+            agree = false;
+        }
         if (!same_fpu(&want.fpu, &got.fpu)) {
             explain_fpu(&want.fpu, &got.fpu, why);
             agree = false;
