@@ -60,6 +60,7 @@ Jit *jit_new(X86Cpu *cpu, size_t code_size, const void *near, GError **error);
 void jit_free(Jit *jit);
 
 enum {
+    JIT_MODE_MEM = 15, /* the bits of X86Cpu.mem_mode */
     JIT_MODE_CPL_SHIFT = 8,
     JIT_MODE_SSE = 1 << 12, /* SSE instructions may run: no EM, no TS, OSFXSR */
     JIT_MODE_FP = 1 << 13,  /* all SIMD exceptions are masked: the host's never fire */

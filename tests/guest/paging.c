@@ -24,11 +24,12 @@ static bool smep, smap, invpcid, pcid, gigabyte;
 
 typedef enum Kind { READ, WRITE, FETCH } Kind;
 
-__asm__(".globl user_read, user_write, user_fetch\n"
+__asm__(".globl user_read, user_write, user_fetch, user_stac\n"
         "user_read: mov (%rdi), %al; int $0x80\n"
         "user_write: movb $0xc3, (%rdi); int $0x80\n"
-        "user_fetch: call *%rdi; int $0x80\n");
-extern void user_read(void), user_write(void), user_fetch(void);
+        "user_fetch: call *%rdi; int $0x80\n"
+        "user_stac: stac; int $0x80\n");
+extern void user_read(void), user_write(void), user_fetch(void), user_stac(void);
 static void (*const user_access[])(void) = {user_read, user_write, user_fetch};
 
 static void access_super(void *kind)
@@ -175,6 +176,29 @@ static void rights(void)
     if (!smep || !smap) {
         skip("no SMEP or SMAP");
     }
+}
+
+/* STAC and CLAC in the middle of straight code, with flags that live across them. */
+static void stac_clac(void)
+{
+    uint64_t cr4 = read_cr4();
+    uint8_t carry, zero, seen;
+    if (!smap) {
+        skip("no SMAP");
+        return;
+    }
+    map(P | W | U);
+    frame[40] = 77;
+    write_cr4(cr4 | CR4_SMAP);
+    __asm__ volatile("stac; movb 40(%3), %2; cmpb %2, %2; clac; setz %1; stc; stac; clac; setc %0"
+                     : "=&q"(carry), "=&q"(zero), "=&q"(seen)
+                     : "r"(page));
+    check_eq(carry + zero * 2 + seen * 4, 1 + 2 + 77 * 4);
+    check_eq(read_flags() & AC, 0);
+    check_eq(TRY(__asm__ volatile("stac; movb $3, 41(%0); clac; movb $4, 41(%0)" ::"r"(page))).error, E_P | E_W);
+    check_eq(frame[41], 3);
+    write_cr4(cr4);
+    check_eq(TRY(call_user(user_stac, 0)).vector, 6);
 }
 
 static void accessed_dirty(void)
@@ -515,16 +539,6 @@ static void many(void)
     many_pages(0, flush);
     many_pages(G, drop_globals);
     many_pages(0, drop_globals);
-    /* globals stay when the others overflow */
-    map(P | W | G);
-    invlpg(page);
-    check_eq(value(), 1);
-    many_pages(0, flush);
-    *l1 = (uint64_t)other | P | W | G;
-    invlpg(page);
-    check_eq(value(), 2);
-    map(P | W | U);
-    invlpg(page);
 }
 
 /* The page under test and the one after it; they are not neighbours in physical memory. */
@@ -763,6 +777,7 @@ void guest_main(void)
 {
     set_up();
     rights();
+    stac_clac();
     accessed_dirty();
     reserved_bits();
     large_pages();
