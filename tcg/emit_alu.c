@@ -36,6 +36,25 @@ static FlagUse alu_flags(unsigned op)
     return op == ALU_ADC || op == ALU_SBB ? FLAGS_NEEDED : FLAGS_REPLACED;
 }
 
+/*
+ * The memory operand through H_T2 into cc_dst or cc_src as well: an operation whose flags somebody may see keeps what they
+ * can be made from.
+ */
+static void keep_operand(Tr *t, const Insn *i, EOp *e, HostOp where)
+{
+    static const uint8_t opcode[] = {0xb6, 0xb7, 0x8b, 0x8b};
+    asm_op(&t->a, i->osize == 3 ? ENC_W : 0, i->osize < 2 ? ENC_0F : ENC_1, opcode[i->osize], H_T2, e->op);
+    asm_store64(&t->a, where, H_T2);
+    e->op = op_reg(H_T2);
+}
+
+/* Of CMP or TEST, first operand in memory.  To TEST, a result and a first operand are the same. */
+static FlagDesc kept_desc(Tr *t, const Insn *i, DescKind kind, unsigned b, int64_t imm)
+{
+    t->stubs[t->num_stubs - 1].compares = kind == DESC_CMP;
+    return (FlagDesc){.kind = kind, .log2 = i->osize, .a = DESC_STORED, .b = (uint8_t)b, .imm = (int32_t)imm};
+}
+
 /* dst = dst op src, both registers. */
 static void alu_rr(Tr *t, const Insn *i, unsigned op, unsigned dst, bool dst_high, unsigned src, bool src_high)
 {
@@ -86,6 +105,43 @@ static bool alu_accumulator(Tr *t, const Insn *i, unsigned op)
     return true;
 }
 
+static bool alu_from_memory(Tr *t, const Insn *i, unsigned op)
+{
+    EOp e;
+    if (!tr_e(t, i, i->osize, E_READ, alu_flags(op), &e)) {
+        return false;
+    }
+    bool high = i->osize == 0 && (i->reg8 & 7);
+    bool keep = t->live[t->n] && !high && (op == ALU_CMP || op == ALU_ADD || op == ALU_SUB);
+    if (keep) {
+        keep_operand(t, i, &e, CPU_MEM(cc_src));
+    }
+    GOp g = tr_g_reg(t, i->osize ? i->reg : i->reg8 >> 3, high, true, keep ? H_T1 : H_T2);
+    tr_op_pair(t, &e, ENC_1, i->opcode, &g);
+    if (op != ALU_CMP) {
+        tr_g_done(t, &g);
+    }
+    bool told = keep || (!high && op != ALU_CMP && op != ALU_ADD && op != ALU_SUB);
+    tr_flags_set(t, told ? alu_desc(op, i->osize, g.guest, keep ? DESC_STORED : H_NONE, 0) : no_desc);
+    return true;
+}
+
+static bool alu_to_memory(Tr *t, const Insn *i, unsigned op)
+{
+    EOp e;
+    if (!tr_e(t, i, i->osize, alu_access(op), alu_flags(op), &e)) {
+        return false;
+    }
+    bool high = i->osize == 0 && (i->reg8 & 7), keep = t->live[t->n] && !high && op == ALU_CMP;
+    if (keep) {
+        keep_operand(t, i, &e, CPU_MEM(cc_dst));
+    }
+    GOp g = tr_g_reg(t, i->osize ? i->reg : i->reg8 >> 3, high, true, keep ? H_T1 : H_T2);
+    tr_op_pair(t, &e, ENC_1, i->opcode, &g);
+    tr_flags_set(t, keep ? kept_desc(t, i, DESC_CMP, g.guest, 0) : no_desc);
+    return true;
+}
+
 bool emit_alu(Tr *t, const Insn *i)
 {
     unsigned op = i->opcode >> 3;
@@ -99,21 +155,7 @@ bool emit_alu(Tr *t, const Insn *i)
         alu_rr(t, i, op, to_reg ? g : e, to_reg ? g_high : e_high, to_reg ? e : g, to_reg ? e_high : g_high);
         return true;
     }
-    EOp e;
-    if (!tr_e(t, i, i->osize, to_reg ? E_READ : alu_access(op), alu_flags(op), &e)) {
-        return false;
-    }
-    GOp g = tr_g(t, i, i->osize, true);
-    tr_op_pair(t, &e, ENC_1, i->opcode, &g);
-    FlagDesc d = no_desc;
-    if (to_reg && op != ALU_CMP) {
-        tr_g_done(t, &g);
-        if (!g.high && op != ALU_ADD && op != ALU_SUB) {
-            d = alu_desc(op, i->osize, g.guest, H_NONE, 0);
-        }
-    }
-    tr_flags_set(t, d);
-    return true;
+    return to_reg ? alu_from_memory(t, i, op) : alu_to_memory(t, i, op);
 }
 
 bool emit_alu_imm(Tr *t, const Insn *i)
@@ -123,6 +165,12 @@ bool emit_alu_imm(Tr *t, const Insn *i)
     EOp e;
     if (!tr_e(t, i, i->osize, alu_access(op), alu_flags(op), &e)) {
         return false;
+    }
+    if (is_mem(i) && op == ALU_CMP && t->live[t->n] && imm_fits(imm)) {
+        keep_operand(t, i, &e, CPU_MEM(cc_dst));
+        alu_ri(t, i, op, &e, imm);
+        tr_flags_set(t, kept_desc(t, i, DESC_CMP, H_NONE, imm));
+        return true;
     }
     alu_ri(t, i, op, &e, imm);
     tr_flags_set(t, is_mem(i) || e.high ? no_desc : alu_desc(op, i->osize, i->osize ? i->rm : i->rm8 >> 3, H_NONE, imm));
@@ -136,6 +184,14 @@ bool emit_test(Tr *t, const Insn *i)
     EOp e;
     if (!tr_e(t, i, i->osize, E_READ, FLAGS_REPLACED, &e)) {
         return false;
+    }
+    bool g_high = i->osize == 0 && (i->reg8 & 7);
+    if (is_mem(i) && t->live[t->n] && !g_high) {
+        keep_operand(t, i, &e, CPU_MEM(cc_dst));
+        GOp b = tr_g_reg(t, i->osize ? i->reg : i->reg8 >> 3, false, true, H_T1);
+        tr_op_pair(t, &e, ENC_1, i->opcode, &b);
+        tr_flags_set(t, kept_desc(t, i, DESC_TEST, b.guest, 0));
+        return true;
     }
     GOp g = tr_g(t, i, i->osize, true);
     tr_op_pair(t, &e, ENC_1, i->opcode, &g);
@@ -167,7 +223,11 @@ static bool emit_test_e_imm(Tr *t, const Insn *i)
     if (!tr_e(t, i, i->osize, E_READ, FLAGS_REPLACED, &e)) {
         return false;
     }
-    test_imm(t, i, &e, is_mem(i) || e.high ? H_NONE : i->osize ? i->rm : i->rm8 >> 3);
+    bool keep = is_mem(i) && t->live[t->n];
+    if (keep) {
+        keep_operand(t, i, &e, CPU_MEM(cc_dst));
+    }
+    test_imm(t, i, &e, keep ? DESC_STORED : is_mem(i) || e.high ? H_NONE : i->osize ? i->rm : i->rm8 >> 3);
     return true;
 }
 

@@ -101,8 +101,10 @@ typedef struct FlagDesc {
     uint8_t log2;   /* size */
     uint8_t a;      /* guest register: the result (ADD SUB LOGIC) or the first operand (CMP TEST) */
     uint8_t b;      /* guest register of the second operand, or H_NONE for imm */
+    /* either may be DESC_STORED: it is in cc_dst or cc_src already */
     int32_t imm;
 } FlagDesc;
+#define DESC_STORED 0xfe
 typedef enum FlagPlace {
     FLAGS_IN_CPU,  /* cc_op, cc_dst, cc_src are right */
     FLAGS_IN_HOST, /* the host's flags; perhaps a desc too */
@@ -128,6 +130,7 @@ typedef struct Stub {
     FlagPlace place;
     FlagDesc desc;
     bool wants_flags;  /* the host's flags are expected at `back` */
+    bool compares;     /* cc_dst is expected to be the first operand there, where the handler leaves the difference */
     X87Pointers pointers;
 } Stub;
 
@@ -201,6 +204,8 @@ void tr_flags_load(Tr *t);
 /* Make cc_* right, whatever the state; host flags stay as they are. */
 void tr_flags_store(Tr *t, const FlagDesc *desc, FlagPlace place);
 void tr_flags_to_cpu(Tr *t);
+/* cc_dst becomes the first operand of the comparison that cc_* are of; no flag changes. */
+void tr_flags_undo_compare(Tr *t);
 /* A guest register is about to change: what depended on it is saved if anybody wants it. */
 void tr_reg_changes(Tr *t, unsigned guest);
 /* The instruction has set the host's flags. */

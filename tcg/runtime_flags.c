@@ -6,7 +6,7 @@
  */
 #include "tcg/internal.h"
 
-enum { ENTRY_LOG2 = 5, NUM_ENTRIES = CC_CMP + 4 };
+enum { ENTRY_LOG2 = 5, NUM_ENTRIES = CC_TEST + 4 };
 
 static unsigned size_prefix(unsigned log2)
 {
@@ -101,13 +101,14 @@ static bool emit_entry(Asm *a, unsigned op, unsigned log2)
     case CC_SBB:
         redo_sub(a, log2, op == CC_SBB);
         return true;
-    case CC_CMP:
-        load_operands(a);
-        sized(a, log2, 0x38, H_T1);
-        return true;
     case CC_LOGIC:
         asm_load64(a, H_T2, CPU_MEM(cc_dst));
         sized(a, log2, 0x84, H_T2); /* test */
+        return true;
+    case CC_CMP:
+    case CC_TEST:
+        load_operands(a);
+        sized(a, log2, op == CC_CMP ? 0x38 : 0x84, H_T1);
         return true;
     case CC_INC:
     case CC_DEC:

@@ -172,6 +172,9 @@ static void emit_stub(Tr *t, const Stub *s)
     }
     tr_x87_store_pointers(t, &s->pointers);
     call_insn(t, s->n, s->wants_flags);
+    if (s->compares) {
+        tr_flags_undo_compare(t);
+    }
     if (insn_row(&t->src->insns[s->n])->attr & (A_X87 | A_MMX)) {
         asm_call_to(&t->a, t->jit->fetch_x87); /* its handler may have brought the state home */
     }

@@ -102,7 +102,7 @@ typedef struct X87 {
 
 /*
  * OSZAPC are kept as the last operation and its operands; size suffix 0..3 is log2 of the operand's bytes, so that
- * op + log2size selects a row.  dst is the result, src the second operand, both truncated to the size.
+ * op + log2size selects a row.  dst is the result, src the second operand; bits above the size do not count.
  */
 typedef enum CcOp {
     CC_FLAGS,      /* cc_src holds the OSZAPC bits themselves */
@@ -118,7 +118,8 @@ typedef enum CcOp {
     CC_SAR = 40,   /* src = value before the last one-bit step: CF = bit 0, OF = 0 */
     CC_MUL = 44,   /* CF = OF = (src != 0); SF ZF PF AF from dst as this CPU does, see flags.c */
     CC_HOST = 48,  /* src bits 15..8 as LAHF leaves them in AH, bit 0 is OF */
-    CC_CMP = 52,   /* dst and src are the operands of a subtraction; what lies above the size does not count */
+    CC_CMP = 52,   /* of dst - src: both are operands */
+    CC_TEST = 56,  /* of dst & src: both are operands, CF = OF = AF = 0 */
 } CcOp;
 
 /* ---- translation look-aside buffer (see mem.h) ---- */

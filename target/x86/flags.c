@@ -22,6 +22,14 @@ GENERAL_REGS_ONLY uint32_t flags_compute(const X86Cpu *cpu)
         return (uint32_t)src;
     case CC_HOST:
         return (uint32_t)((src >> 8 & (FL_OSZAPC & 0xff)) | (src & 1) << 11);
+    case CC_MUL: /* dst holds the flags from before */
+        return ((uint32_t)dst & ~(uint32_t)(FL_CF | FL_OF)) | (src ? FL_CF | FL_OF : 0);
+    default:
+        dst &= mask;
+        src &= mask;
+        break;
+    }
+    switch (cpu->cc_op & ~3u) {
     case CC_ADD:
         a = dst - src;
         cf = dst < src;
@@ -34,6 +42,9 @@ GENERAL_REGS_ONLY uint32_t flags_compute(const X86Cpu *cpu)
         af = (a ^ src ^ dst) & 0x10;
         of = ((a ^ dst) & (src ^ dst)) >> top & 1;
         break;
+    case CC_CMP:
+        dst = (dst - src) & mask;
+        __attribute__((fallthrough));
     case CC_SUB:
         a = (dst + src) & mask;
         cf = a < src;
@@ -46,14 +57,9 @@ GENERAL_REGS_ONLY uint32_t flags_compute(const X86Cpu *cpu)
         af = (a ^ src ^ dst) & 0x10;
         of = ((a ^ src) & (a ^ dst)) >> top & 1;
         break;
-    case CC_CMP:
-        a = dst & mask;
-        src &= mask;
-        dst = (a - src) & mask;
-        cf = a < src;
-        af = (a ^ src ^ dst) & 0x10;
-        of = ((a ^ src) & (a ^ dst)) >> top & 1;
-        break;
+    case CC_TEST:
+        dst &= src;
+        __attribute__((fallthrough));
     case CC_LOGIC:
         cf = of = af = false;
         break;
@@ -77,13 +83,11 @@ GENERAL_REGS_ONLY uint32_t flags_compute(const X86Cpu *cpu)
         of = (dst >> top ^ dst >> (top - 1)) & 1;
         af = true;
         break;
-    case CC_SAR:
+    default: /* CC_SAR */
         cf = src & 1;
         of = false;
         af = true;
         break;
-    default: /* CC_MUL: dst holds the flags from before */
-        return ((uint32_t)dst & ~(uint32_t)(FL_CF | FL_OF)) | (src ? FL_CF | FL_OF : 0);
     }
     return sign_zero_parity(dst, top) | (cf ? FL_CF : 0) | (of ? FL_OF : 0) | (af ? FL_AF : 0);
 }
@@ -91,10 +95,11 @@ GENERAL_REGS_ONLY uint32_t flags_compute(const X86Cpu *cpu)
 bool flags_cf(const X86Cpu *cpu)
 {
     unsigned bits = 8u << (cpu->cc_op & 3);
-    uint64_t dst = cpu->cc_dst, src = cpu->cc_src, mask = ~0ull >> (64 - bits);
+    uint64_t mask = ~0ull >> (64 - bits), dst = cpu->cc_dst & mask, src = cpu->cc_src & mask;
 
     switch (cpu->cc_op & ~3u) {
     case CC_ADD:
+    case CC_CMP:
         return dst < src;
     case CC_ADC:
         return dst <= src;
@@ -102,16 +107,15 @@ bool flags_cf(const X86Cpu *cpu)
         return ((dst + src) & mask) < src;
     case CC_SBB:
         return ((dst + src + 1) & mask) <= src;
-    case CC_CMP:
-        return (dst & mask) < (src & mask);
     case CC_LOGIC:
+    case CC_TEST:
         return false;
     case CC_SHL:
         return src >> (bits - 1) & 1;
     case CC_MUL:
-        return src != 0;
+        return cpu->cc_src != 0;
     case CC_HOST:
-        return src >> 8 & 1;
+        return cpu->cc_src >> 8 & 1;
     default: /* CC_FLAGS, CC_INC, CC_DEC, CC_SHR, CC_SAR keep it in bit 0 */
         return src & 1;
     }
@@ -192,8 +196,13 @@ bool flags_condition(const X86Cpu *cpu, unsigned cc)
         yes = d == 0; /* the most frequent ones first */
     } else if (op == CC_SUB) {
         yes = condition_sub(d, cpu->cc_src << shift, (uint8_t)cpu->cc_dst, which);
+    } else if (op == CC_CMP) {
+        uint64_t s = cpu->cc_src << shift;
+        yes = condition_sub(d - s, s, (uint8_t)(cpu->cc_dst - cpu->cc_src), which);
     } else if (op == CC_LOGIC) {
         yes = condition_logic(d, (uint8_t)cpu->cc_dst, which);
+    } else if (op == CC_TEST) {
+        yes = condition_logic(d & cpu->cc_src << shift, (uint8_t)(cpu->cc_dst & cpu->cc_src), which);
     } else if (which == 4 && zf_sf_from_dst) {
         yes = (int64_t)d < 0;
     } else {

@@ -137,16 +137,17 @@ static bool add_insn(Seq *s, Rng *rng, const FeatureSet *features)
 static void random_lazy(Seq *s, Rng *rng)
 {
     static const uint8_t ops[] = {CC_FLAGS, CC_ADD, CC_ADC, CC_SUB, CC_SBB, CC_LOGIC, CC_INC, CC_DEC, CC_SHL, CC_SHR,
-                                  CC_SAR, CC_MUL, CC_HOST, CC_CMP};
+                                  CC_SAR, CC_MUL, CC_HOST, CC_CMP, CC_TEST};
     unsigned op = ops[rng_next(rng) % G_N_ELEMENTS(ops)], log2 = op == CC_FLAGS ? 0 : (unsigned)rng_next(rng) & 3;
     uint64_t mask = ~0ull >> (64 - (8u << log2));
     s->lazy = true;
     s->cc_op = (uint8_t)(op + log2);
-    s->cc_dst = op == CC_MUL ? rng_next(rng) & FL_OSZAPC : edge_value(rng) & (op == CC_CMP ? ~0ull : mask);
+    mask |= rng_next(rng) << 32; /* and something above the size, perhaps */
+    s->cc_dst = op == CC_MUL ? rng_next(rng) & FL_OSZAPC : edge_value(rng) & mask;
     s->cc_src = op == CC_FLAGS                    ? rng_next(rng) & FL_OSZAPC
                 : op == CC_INC || op == CC_DEC    ? rng_next(rng) & 1
                 : op == CC_HOST                   ? (rng_next(rng) & 0xd500) | 0x200 | (rng_next(rng) & 1)
-                                                  : edge_value(rng) & (op == CC_CMP ? ~0ull : mask);
+                                                  : edge_value(rng) & mask;
 }
 
 /* A loop's body over arrays, in the state of a random vector instruction. */

@@ -47,6 +47,7 @@ NATIVE_SIZES(adc, "adc")
 NATIVE_SIZES(sub, "sub")
 NATIVE_SIZES(sbb, "sbb")
 NATIVE_SIZES(cmp, "cmp")
+NATIVE_SIZES(test, "test")
 NATIVE_SIZES(and, "and")
 NATIVE_ONE(inc, "inc")
 NATIVE_ONE(dec, "dec")
@@ -69,7 +70,7 @@ typedef struct Op {
 static const Op ops[] = {
     OP(add, CC_ADD, BINARY), OP(adc, CC_ADC, WITH_CARRY), OP(sub, CC_SUB, BINARY), OP(sbb, CC_SBB, WITH_CARRY),
     OP(and, CC_LOGIC, BINARY), OP(inc, CC_INC, KEEPS_CARRY), OP(dec, CC_DEC, KEEPS_CARRY), OP(neg, CC_SUB, NEGATE),
-    OP(cmp, CC_CMP, OPERANDS),
+    OP(cmp, CC_CMP, OPERANDS), OP(test, CC_TEST, OPERANDS),
     OP(shl, CC_SHL, SHIFT), OP(shr, CC_SHR, SHIFT), OP(sar, CC_SAR, SHIFT),
 };
 
