@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Several processors: start-up, interprocessor interrupts, locked operations, memory order, TLB shootdown, code
- * modified by another processor.  "cpus=N" on the command line says how many there are (2).
+ * modified by another processor.  "cpus=N" on the command line says how many there are (2), "forms=0" that the rarer locked
+ * operations are not tried.
  * Spec: Intel SDM vol 3 sections 8.1 (atomic operations, cross-modifying code), 8.2 (memory order), 8.4 (start-up),
  * 10.6 (IPIs), 4.10.5 (shootdown).
  */
@@ -117,6 +118,98 @@ static void counters(unsigned n)
             c.ticket_now = ticket + 1;
         }
     }
+}
+
+/* The forms that counters() has not: in every round each processor does something to all of them that adds up. */
+static struct {
+    volatile uint64_t down, borrow, carry, flips, sign, guarded;
+    volatile uint32_t toggles, pair[2] __attribute__((aligned(8)));
+    volatile uint16_t owned;
+    volatile uint64_t locks[8];
+} forms __attribute__((aligned(64)));
+static volatile unsigned lost;
+
+static void lock_bit(uint64_t bit)
+{
+    uint8_t was;
+    do {
+        __asm__ volatile("lock btsq %2, %1; setc %0" : "=qm"(was), "+m"(forms.locks[2]) : "r"(bit) : "memory", "cc");
+    } while (was);
+}
+
+static volatile uint32_t arrived;
+static void meet(uint32_t time)
+{
+    __atomic_fetch_add(&arrived, 1, __ATOMIC_SEQ_CST);
+    while (arrived < time * cpus) {
+        pause_cpu();
+    }
+}
+
+/* Waiting would keep the processors out of each other's way: they start together, now and then. */
+static void hammer(unsigned n)
+{
+    uint16_t own = (uint16_t)(0x101u << n);
+    for (unsigned i = 0; i < rounds * 8; i++) {
+        if (i % rounds == 0) {
+            meet(i / rounds + 1);
+        }
+        __asm__ volatile("lock decq %0" : "+m"(forms.down)::"memory", "cc");
+        __asm__ volatile("stc; lock adcq $1, %0" : "+m"(forms.carry)::"memory", "cc");
+        __asm__ volatile("stc; lock sbbq $1, %0" : "+m"(forms.borrow)::"memory", "cc");
+        __asm__ volatile("lock xorl %1, %0" : "+m"(forms.toggles) : "r"(1u << n) : "memory", "cc");
+        __asm__ volatile("lock notq %0" : "+m"(forms.flips)::"memory");
+        __asm__ volatile("lock negq %0" : "+m"(forms.sign)::"memory", "cc");
+        __asm__ volatile("lock orw %1, %0" : "+m"(forms.owned) : "r"(own) : "memory", "cc");
+        lost += (forms.owned & own) != own;
+        __asm__ volatile("lock andw %1, %0" : "+m"(forms.owned) : "r"((uint16_t)~own) : "memory", "cc");
+        lost += (forms.owned & own) != 0;
+    }
+}
+
+static void guards(unsigned n)
+{
+    volatile uint32_t *odd = (volatile uint32_t *)(span + 253); /* over the end of a line */
+    (void)n;
+    for (unsigned i = 0; i < rounds; i++) {
+        uint32_t lo = forms.pair[0], hi = forms.pair[1];
+        uint8_t ok;
+        do {
+            __asm__ volatile("lock cmpxchg8b %0; setz %1"
+                             : "+m"(forms.pair), "=qm"(ok), "+a"(lo), "+d"(hi)
+                             : "b"(lo + 1), "c"(hi - 1)
+                             : "memory", "cc");
+        } while (!ok);
+        lock_bit((uint64_t)-70); /* in the operand two before the one that is named */
+        uint32_t mine = 1;
+        do {
+            mine = 1;
+            __asm__ volatile("xchgl %0, %1" : "+m"(*odd), "+r"(mine)::"memory");
+        } while (mine);
+        forms.guarded = forms.guarded + 1;
+        *odd = 0;
+        __asm__ volatile("lock btrq %1, %0" : "+m"(forms.locks[2]) : "r"((uint64_t)-70) : "memory", "cc");
+    }
+}
+
+static void locked_forms(void)
+{
+    forms.sign = 5;
+    run_all(hammer);
+    run_all(guards);
+    uint64_t guarded = (uint64_t)rounds * cpus, n = 8 * guarded;
+    check_eq(forms.down, -n);
+    check_eq(forms.carry, 2 * n);
+    check_eq(forms.borrow, -2 * n);
+    check_eq(forms.toggles, 0);
+    check_eq(forms.flips, 0);
+    check_eq(forms.sign, 5);
+    check_eq(forms.owned, 0);
+    check_eq(lost, 0);
+    check_eq(forms.pair[0], (uint32_t)guarded);
+    check_eq(forms.pair[1], (uint32_t)-guarded);
+    check_eq(forms.guarded, guarded);
+    check_eq(forms.locks[0], 0);
 }
 
 static void locked(void)
@@ -606,6 +699,9 @@ void guest_main(void)
     pic_disable();
     check_eq(start_processors(cpus - 1, worker), cpus - 1);
     locked();
+    if (option("forms", 1)) {
+        locked_forms();
+    }
     data_beside_code();
     litmus();
     ipis();
