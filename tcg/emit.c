@@ -118,6 +118,8 @@ static bool emit_two_byte(Tr *t, const Insn *i)
     case 0xac:
     case 0xad:
         return emit_double_shift(t, i);
+    case 0xae:
+        return !is_mem(i) && insn_row(i)->prefix == PFX_NP && emit_fence(t, i);
     case 0xaf:
         return emit_imul2(t, i);
     case 0xb0:

@@ -127,6 +127,7 @@ bool emit_adx(Tr *t, const Insn *i);
 bool emit_xadd(Tr *t, const Insn *i);
 bool emit_cmpxchg(Tr *t, const Insn *i);
 bool emit_cmpxchg_wide(Tr *t, const Insn *i);
+bool emit_fence(Tr *t, const Insn *i);
 /* ---- emit_flow.c: the stack, transfers of control ---- */
 bool emit_jcc(Tr *t, const Insn *i);
 bool emit_push(Tr *t, const Insn *i);

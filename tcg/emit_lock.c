@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * XADD, CMPXCHG and its wide forms.  LOCK is the host's own on memory that is aligned; anything else is done by the
- * interpreter's handler with all other vCPUs stopped.
+ * XADD, CMPXCHG and its wide forms, LFENCE MFENCE SFENCE.  LOCK is the host's own on memory that is aligned; anything else
+ * is done by the interpreter's handler with all other vCPUs stopped.
  */
 #include "tcg/emit.h"
 
@@ -54,5 +54,13 @@ bool emit_cmpxchg_wide(Tr *t, const Insn *i)
     tr_flags_load(t);
     asm_op(&t->a, (wide ? ENC_W : 0) | (wide || (i->flags & INSN_LOCK) ? ENC_LOCK : 0), ENC_0F, 0xc7, 1, m);
     tr_flags_set(t, no_desc);
+    return true;
+}
+
+bool emit_fence(Tr *t, const Insn *i)
+{
+    asm_byte(&t->a, 0x0f);
+    asm_byte(&t->a, 0xae);
+    asm_byte(&t->a, i->modrm);
     return true;
 }
