@@ -15,15 +15,21 @@
 
 typedef struct Jit Jit;
 
+/* A page of code: how it is mapped, and what it held. */
+typedef struct JitPage {
+    uint32_t itlb_id;    /* itlb_id() */
+    bool global;
+    const uint32_t *gen; /* the code is run only while *gen == value; NULL: it never changes */
+    uint32_t value;
+} JitPage;
+
 typedef struct JitSource {
     const Insn *insns;
     unsigned num;
     gva_t rip;               /* of the first instruction */
     uint32_t mode;           /* jit_mode() */
-    uint32_t itlb_id;        /* itlb_id() of the page, and whether it is a global one */
-    bool global;
-    const uint32_t *page_gen; /* the code is run only while *page_gen == gen; NULL: code that never changes */
-    uint32_t gen;
+    unsigned num_pages;      /* 2: one instruction, which begins in one page and ends in the next */
+    JitPage pages[2];
 } JitSource;
 
 /*
@@ -40,8 +46,9 @@ typedef enum JitEntry {
 /* One block's host code for one address and mode. */
 typedef struct JitCode {
     gva_t rip;
-    uint32_t mode, itlb_id;
-    bool global;
+    uint32_t mode;
+    unsigned num_pages;
+    JitPage pages[2];
     const uint8_t *entry[JIT_ENTRIES];
     struct JitCode *next; /* the caller's */
 } JitCode;

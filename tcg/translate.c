@@ -198,45 +198,56 @@ static void check32(Tr *t, HostOp m, uint32_t value, uint8_t **fail)
     *fail = asm_jcc(&t->a, 5);
 }
 
+/* The page may be mapped otherwise. */
+static void check_mapping(Tr *t, unsigned n, uint8_t **fail)
+{
+    const JitPage *page = &t->src->pages[n];
+    size_t slot = offsetof(X86Cpu, itlb) + itlb_slot(page->global, t->src->rip + n * PAGE_SIZE) * sizeof(uint32_t);
+    check32(t, op_mem(H_CPU, (int32_t)slot), page->itlb_id, fail);
+}
+
 /* The bytes may have changed. */
-static void check_bytes(Tr *t, uint8_t **fail)
+static void check_bytes(Tr *t, unsigned n, uint8_t **fail)
 {
     Asm *a = &t->a;
-    const JitSource *src = t->src;
-    if (!src->page_gen) {
-        *fail = NULL;
+    const JitPage *page = &t->src->pages[n];
+    if (!page->gen) {
         return;
     }
-    /* cmp dword [rip + d], gen: 10 bytes */
-    int64_t d = (const uint8_t *)src->page_gen - (jit_rx(t->jit, a->p) + 10);
+    /* cmp dword [rip + d], value: 10 bytes */
+    int64_t d = (const uint8_t *)page->gen - (jit_rx(t->jit, a->p) + 10);
     if (d == (int32_t)d) {
         asm_byte(a, 0x81);
         asm_byte(a, 0x3d);
         asm_le(a, (uint64_t)d, 4);
-        asm_le(a, src->gen, 4);
+        asm_le(a, page->value, 4);
         *fail = asm_jcc(a, 5);
     } else {
-        asm_mov_imm(a, H_T1, (uint64_t)(uintptr_t)src->page_gen);
-        check32(t, op_mem(H_T1, 0), src->gen, fail);
+        asm_mov_imm(a, H_T1, (uint64_t)(uintptr_t)page->gen);
+        check32(t, op_mem(H_T1, 0), page->value, fail);
     }
 }
 
-enum { ENTRY_CHECKS = 4 };
+enum { ENTRY_CHECKS = 6 };
 
 static void emit_entry(Tr *t, JitCode *out, uint8_t *fail[ENTRY_CHECKS])
 {
     Asm *a = &t->a;
     const JitSource *src = t->src;
+    bool two = src->num_pages == 2;
     out->entry[JIT_ENTRY_CHECKED] = jit_rx(t->jit, a->p);
-    size_t slot = offsetof(X86Cpu, itlb) + (src->global * ITLB_SLOTS + (src->rip >> PAGE_SHIFT) % ITLB_SLOTS) * 4;
-    check32(t, op_mem(H_CPU, (int32_t)slot), src->itlb_id, &fail[0]);
-    check32(t, CPU_MEM(jit_mode), src->mode, &fail[1]);
-    out->entry[JIT_ENTRY_LOOP] = jit_rx(t->jit, a->p);
-    check_bytes(t, &fail[2]);
+    check_mapping(t, 0, &fail[0]);
+    if (two) { /* a jump from the first page knows nothing about the second */
+        check_mapping(t, 1, &fail[1]);
+        check_bytes(t, 1, &fail[2]);
+    }
+    check32(t, CPU_MEM(jit_mode), src->mode, &fail[3]);
+    out->entry[JIT_ENTRY_LOOP] = two ? out->entry[JIT_ENTRY_CHECKED] : jit_rx(t->jit, a->p);
+    check_bytes(t, 0, &fail[4]);
     asm_op(a, 0, ENC_1, 0x80, 7, CPU_MEM(attention));
     asm_byte(a, 0);
-    fail[3] = asm_jcc(a, 5);
-    out->entry[JIT_ENTRY_BODY] = jit_rx(t->jit, a->p);
+    fail[5] = asm_jcc(a, 5);
+    out->entry[JIT_ENTRY_BODY] = two ? out->entry[JIT_ENTRY_CHECKED] : jit_rx(t->jit, a->p);
 }
 
 static void translate_insns(Tr *t)
@@ -280,8 +291,9 @@ bool jit_translate(Jit *jit, const JitSource *src, JitCode *out)
         t.rip[n + 1] = t.rip[n] + src->insns[n].len;
     }
     flags_liveness(src->insns, src->num, t.live);
-    *out = (JitCode){.rip = src->rip, .mode = src->mode, .itlb_id = src->itlb_id, .global = src->global};
-    uint8_t *fail[ENTRY_CHECKS];
+    *out = (JitCode){.rip = src->rip, .mode = src->mode, .num_pages = src->num_pages};
+    memcpy(out->pages, src->pages, sizeof(out->pages));
+    uint8_t *fail[ENTRY_CHECKS] = {NULL};
     emit_entry(&t, out, fail);
     tr_vectors_enter(&t);
     translate_insns(&t);

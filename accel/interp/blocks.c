@@ -107,39 +107,71 @@ static void decode(X86Cpu *cpu, Block *b, const uint8_t *page, unsigned offset)
     b->bytes = (uint16_t)(at - offset);
 }
 
-static Block *build(InterpVcpu *v, const FetchEntry *f, unsigned offset)
+/* Bookkeeping of a page of code: its generation, watched bytes; code outside RAM has none. */
+static const uint32_t *watch(X86Cpu *cpu, const FetchEntry *f, unsigned offset, unsigned len, uint32_t *gen)
 {
-    X86Cpu *cpu = v->cpu;
+    if (!ram_owns(cpu->machine->ram, f->host)) {
+        *gen = no_gen;
+        return &no_gen;
+    }
+    RamPage *page = ram_page(cpu->machine->ram, f->host);
+    watch_code(cpu, page, f->host, offset, len);
+    *gen = __atomic_load_n(&page->code_gen, __ATOMIC_SEQ_CST);
+    return &page->code_gen;
+}
+
+/*
+ * Watch first, decode afterwards: a write in between raises the generation.  The bytes are not known before, so a length is
+ * guessed, and what was not used stays watched, which costs little.
+ */
+static void decode_watched(X86Cpu *cpu, Block *b, const FetchEntry *f, unsigned offset)
+{
+    unsigned len = MIN((unsigned)PAGE_SIZE - offset, 64u);
+    b->page_gen2 = NULL;
+    b->page_gen = watch(cpu, f, offset, len, &b->gen);
+    decode(cpu, b, f->host, offset);
+    while (b->bytes > len) {
+        len = b->bytes;
+        watch(cpu, f, offset, len, &b->gen);
+        decode(cpu, b, f->host, offset);
+    }
+}
+
+/* The one instruction that begins at the end of a page.  False when its second page is no memory. */
+static bool decode_crossing(X86Cpu *cpu, Block *b, const CodePages *pages, unsigned offset)
+{
+    unsigned first = (unsigned)PAGE_SIZE - offset;
+    uint8_t bytes[15];
+    if (!pages->second->host || first >= sizeof(bytes)) {
+        return false;
+    }
+    b->page_gen = watch(cpu, pages->first, offset, first, &b->gen);
+    b->page_gen2 = watch(cpu, pages->second, 0, sizeof(bytes) - first, &b->gen2);
+    b->phys2 = pages->second->phys;
+    memcpy(bytes, pages->first->host + offset, first);
+    memcpy(bytes + first, pages->second->host, sizeof(bytes) - first);
+    DecodeStatus status = insn_decode(b->insns, bytes, sizeof(bytes), cpu->code_size, &cpu->features);
+    b->num = 1;
+    b->bytes = b->insns[0].len;
+    return status != DECODE_SHORT && b->bytes > first;
+}
+
+static Block *new_block(InterpVcpu *v, const CodePages *pages, unsigned offset)
+{
     BlockCache *c = v->cache;
     size_t most = sizeof(Block) + BLOCK_MAX_INSNS * sizeof(Insn);
     if (c->used + most > c->size) {
         flush(c);
     }
     Block *b = (Block *)(void *)(c->arena + c->used);
-    RamPage *page = ram_owns(cpu->machine->ram, f->host) ? ram_page(cpu->machine->ram, f->host) : NULL;
-    b->phys = f->phys + offset;
-    b->code_size = cpu->code_size;
-    b->page_gen = page ? &page->code_gen : &no_gen;
-    if (page) {
-        /* Watch first, decode afterwards: a write in between raises the generation.  The bytes are not known yet, so
-           the longest block possible is watched, then what was not used stays watched, which costs little. */
-        unsigned len = MIN((unsigned)PAGE_SIZE - offset, 64u);
-        watch_code(cpu, page, f->host, offset, len);
-        b->gen = __atomic_load_n(b->page_gen, __ATOMIC_SEQ_CST);
-        decode(cpu, b, f->host, offset);
-        while (b->bytes > len) {
-            len = b->bytes;
-            watch_code(cpu, page, f->host, offset, len);
-            b->gen = __atomic_load_n(b->page_gen, __ATOMIC_SEQ_CST);
-            decode(cpu, b, f->host, offset);
-        }
-    } else {
-        b->gen = *b->page_gen;
-        decode(cpu, b, f->host, offset);
-    }
-    if (b->num == 0) {
-        return NULL;
-    }
+    b->phys = pages->first->phys + offset;
+    b->code_size = v->cpu->code_size;
+    return b;
+}
+
+static Block *add_block(InterpVcpu *v, Block *b, const CodePages *pages, unsigned offset)
+{
+    BlockCache *c = v->cache;
     const InsnRow *last = insn_row(&b->insns[b->num - 1]);
     b->linkable = !(last->attr & A_END) || !(last->attr & A_SYS);
     b->next_link = 0;
@@ -150,8 +182,8 @@ static Block *build(InterpVcpu *v, const FetchEntry *f, unsigned offset)
     Block **bucket = &c->buckets[bucket_of(b->phys, b->code_size)];
     b->next = *bucket;
     *bucket = b;
-    if (log_on(LOG_IN_ASM)) {
-        log_block(cpu, b, cpu->rip, f->host + offset);
+    if (log_on(LOG_IN_ASM) && !b->page_gen2) {
+        log_block(v->cpu, b, v->cpu->rip, pages->first->host + offset);
     }
     return b;
 }
@@ -166,16 +198,31 @@ void block_cut(Block *b, unsigned num)
     b->code = NULL;
 }
 
-static Block *find_in_bucket(BlockCache *c, gpa_t phys, unsigned code_size)
+/*
+ * The blocks of a bucket: those that begin at phys, the last used first.  A block over two pages fits if its second one is
+ * mapped now; that look-up may fault, as the instruction's fetch does.
+ */
+static Block *find_in_bucket(InterpVcpu *v, CodePages *pages, unsigned offset)
 {
-    Block **bucket = &c->buckets[bucket_of(phys, code_size)];
+    X86Cpu *cpu = v->cpu;
+    gpa_t phys = pages->first->phys + offset;
+    Block **bucket = &v->cache->buckets[bucket_of(phys, cpu->code_size)];
     for (Block **link = bucket, *b; (b = *link) != NULL;) {
-        if (b->phys != phys || b->code_size != code_size) {
+        if (b->phys != phys || b->code_size != cpu->code_size) {
             link = &b->next; /* not even a look at its page: that would be a cache miss for each */
             continue;
         }
+        bool valid = block_valid(b);
+        if (valid && b->page_gen2) {
+            pages->second = mmu_fetch(cpu, code_linear(cpu) + PAGE_SIZE - offset);
+            if (pages->second->phys != b->phys2) {
+                link = &b->next;
+                continue;
+            }
+            valid = __atomic_load_n(b->page_gen2, __ATOMIC_RELAXED) == b->gen2;
+        }
         *link = b->next;
-        if (block_valid(b)) {
+        if (valid) {
             b->next = *bucket; /* to the front: most of a bucket's blocks are cold */
             *bucket = b;
             return b;
@@ -185,7 +232,7 @@ static Block *find_in_bucket(BlockCache *c, gpa_t phys, unsigned code_size)
     return NULL;
 }
 
-Block *block_fetch(InterpVcpu *v, const FetchEntry **f)
+Block *block_fetch(InterpVcpu *v, CodePages *pages)
 {
     X86Cpu *cpu = v->cpu;
     cpu->insn_rip = cpu->rip; /* a fetch that faults is the fault of the instruction not yet there */
@@ -193,13 +240,27 @@ Block *block_fetch(InterpVcpu *v, const FetchEntry **f)
         flush(v->cache);
     }
     gva_t lin = code_linear(cpu);
-    *f = mmu_fetch(cpu, lin);
-    if (!(*f)->host) {
+    unsigned offset = (unsigned)(lin & (PAGE_SIZE - 1));
+    pages->first = mmu_fetch(cpu, lin);
+    if (!pages->first->host) {
         return NULL;
     }
-    unsigned offset = (unsigned)(lin & (PAGE_SIZE - 1));
-    Block *b = find_in_bucket(v->cache, (*f)->phys + offset, cpu->code_size);
-    return b ? b : build(v, *f, offset);
+    Block *b = find_in_bucket(v, pages, offset);
+    if (b) {
+        return b;
+    }
+    b = new_block(v, pages, offset);
+    decode_watched(cpu, b, pages->first, offset);
+    if (b->num == 0) {
+        if (!v->cache->jit || !cpu->code64) {
+            return NULL; /* the interpreter steps over it */
+        }
+        pages->second = mmu_fetch(cpu, lin + PAGE_SIZE - offset);
+        if (!decode_crossing(cpu, b, pages, offset)) {
+            return NULL;
+        }
+    }
+    return add_block(v, b, pages, offset);
 }
 
 Block *block_find(InterpVcpu *v)
@@ -214,9 +275,9 @@ Block *block_find(InterpVcpu *v)
     Block *b = j->block;
     if (unlikely(!b || j->rip != lin || j->tlb_gen != cpu->tlb_gen || j->code_size != cpu->code_size ||
                  j->cpl != cpu->cpl || !block_valid(b))) {
-        const FetchEntry *f;
-        b = block_fetch(v, &f);
-        if (!b) {
+        CodePages pages;
+        b = block_fetch(v, &pages);
+        if (!b || b->page_gen2) {
             return NULL;
         }
         *j = (JumpEntry){.rip = lin, .tlb_gen = cpu->tlb_gen, .code_size = cpu->code_size, .cpl = cpu->cpl,

@@ -64,99 +64,6 @@ static void run_blocks(InterpVcpu *v, Block *b)
     }
 }
 
-static bool code_fits(const JitCode *c, const X86Cpu *cpu, uint32_t mode, uint32_t id, bool global)
-{
-    return c->rip == cpu->rip && c->mode == mode && c->itlb_id == id && c->global == global;
-}
-
-JitCode *block_code(InterpVcpu *v, Block *b, const FetchEntry *f)
-{
-    X86Cpu *cpu = v->cpu;
-    uint32_t mode = jit_mode(cpu), id = itlb_id(f->phys, cpu->cpl == 3);
-    for (JitCode **link = &b->code; *link; link = &(*link)->next) {
-        JitCode *c = *link;
-        if (code_fits(c, cpu, mode, id, f->global)) {
-            *link = c->next;
-            c->next = b->code;
-            b->code = c;
-            return c;
-        }
-    }
-    bool changes = ram_owns(cpu->machine->ram, f->host);
-    JitSource source = {.insns = b->insns, .num = b->num, .rip = cpu->rip, .mode = mode, .itlb_id = id,
-                        .global = f->global, .page_gen = changes ? b->page_gen : NULL, .gen = b->gen};
-    JitCode *c = block_alloc(v->cache, sizeof(*c));
-    if (!c || !jit_translate(v->cache->jit, &source, c)) {
-        return NULL;
-    }
-    c->next = b->code;
-    b->code = c;
-    return c;
-}
-
-static void log_exec(const X86Cpu *cpu, const JitCode *code)
-{
-    log_printf("Trace %u: %p [%016" PRIx64 "/%x]\n", cpu->index, (const void *)code->entry[JIT_ENTRY_LOOP], code->rip,
-               code->mode);
-}
-
-static void count_exit(const X86Cpu *cpu, JitStats *stats, uintptr_t jump)
-{
-    if (jump) {
-        stats->exits_jump++;
-    } else if (__atomic_load_n(&cpu->attention, __ATOMIC_RELAXED)) {
-        stats->exits_attention++;
-    } else {
-        stats->exits_other++;
-    }
-}
-
-/* Run translated code, connecting blocks as they follow one another, until something has to be looked at. */
-static bool run_translated(InterpVcpu *v)
-{
-    X86Cpu *cpu = v->cpu;
-    Jit *jit = v->cache->jit;
-    uintptr_t jump = 0;
-    if (unlikely(v->check)) {
-        return check_run(v->check);
-    }
-    if (unlikely(v->traced != log_on(LOG_EXEC))) {
-        v->traced = !v->traced;
-        v->cache->flush = true; /* connected blocks tell nobody where they go */
-    }
-    do {
-        if (unlikely(v->chaos)) {
-            chaos_at_block(v->chaos);
-        }
-        uint64_t flushes = v->cache->flushes;
-        const FetchEntry *f;
-        Block *b = block_fetch(v, &f);
-        if (!b) {
-            return false;
-        }
-        JitCode *code = block_code(v, b, f);
-        if (!code) {
-            v->cache->flush = true;
-            return true;
-        }
-        JitStats *stats = jit_stats(jit);
-        stats->lookups++;
-        cpu->itlb[code->global][(code->rip >> PAGE_SHIFT) % ITLB_SLOTS] = code->itlb_id;
-        if (unlikely(v->traced)) {
-            log_exec(cpu, code);
-        } else if (likely(!v->chaos) || !chaos_withholds(v->chaos)) {
-            if (jump && v->cache->flushes == flushes) {
-                jit_connect(jit, jump, code);
-                stats->connected++;
-            }
-            jit_remember(jit, code);
-        }
-        jump = jit_run(jit, code);
-        count_exit(cpu, stats, jump);
-    } while (jump);
-    return true;
-}
-
 /*
  * One instruction with everything that is rare: single step, breakpoints, RF, interrupt shadows.
  * Order of events: SDM vol 3 table 6-2.
@@ -405,7 +312,7 @@ static void run_loop(InterpVcpu *v)
             step(v);
             continue;
         }
-        if (v->cache->jit && jit_mode_ok(cpu) && run_translated(v)) {
+        if (v->cache->jit && jit_mode_ok(cpu) && translated_run(v)) {
             continue;
         }
         Block *b = block_find(v);

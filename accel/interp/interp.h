@@ -36,6 +36,9 @@ typedef struct BlockLink {
 struct Block {
     const uint32_t *page_gen; /* generation of the RAM page; of a constant for code outside RAM */
     uint32_t gen;             /* *page_gen when decoded */
+    uint32_t gen2;            /* the same for the second page */
+    const uint32_t *page_gen2; /* a block of one instruction that ends in another page; NULL: it does not */
+    gpa_t phys2;              /* of the second page */
     uint16_t num;             /* instructions */
     uint16_t bytes;
     uint8_t code_size;
@@ -136,14 +139,25 @@ void interp_info_jit(Accel *accel, GString *out);
  * MMIO, or runs into the CS limit).  Raises #PF and #GP of the fetch.
  */
 Block *block_find(InterpVcpu *v);
-/* The same without the jump cache, which the translator has its own for; f: the fetch entry of the page. */
-Block *block_fetch(InterpVcpu *v, const FetchEntry **f);
+/* The pages a block lies in; second only if it has one. */
+typedef struct CodePages {
+    const FetchEntry *first, *second;
+} CodePages;
+/*
+ * The same for the translator, which has its own jump cache, and can do an instruction that crosses pages: a block of one
+ * instruction, which nobody else gets to see.
+ */
+Block *block_fetch(InterpVcpu *v, CodePages *pages);
+/* Run host code from cs:rip, while there is some.  False: the interpreter must do the next instruction. */
+bool translated_run(InterpVcpu *v);
 /* Memory that lives as long as the blocks, or NULL: a flush is due. */
 void *block_alloc(BlockCache *cache, size_t size);
 /* Make a block end after its first num instructions; its host code is forgotten. */
 void block_cut(Block *b, unsigned num);
 /* Host code of a block for the present address, mode and mapping; NULL when memory is full (a flush is then due). */
-struct JitCode *block_code(InterpVcpu *v, Block *b, const FetchEntry *f);
+struct JitCode *block_code(InterpVcpu *v, Block *b, const CodePages *pages);
+/* Its pages have just been looked up: the checks at the code's entry will find so. */
+void code_mapped(X86Cpu *cpu, const struct JitCode *code);
 /* The next instruction must be done by itself: single step, breakpoints, RF, interrupt shadows. */
 bool vcpu_must_step(const X86Cpu *cpu);
 /* But for a shadow of STI that holds nothing back. */

@@ -44,7 +44,7 @@ static Real run_real(X86Cpu *cpu, Jit *jit, const JitCode *code)
     volatile Real real = {0};
     memcpy(&outer, &cpu->unwind, sizeof(outer));
     if (_setjmp(cpu->unwind) == 0) {
-        cpu->itlb[code->global][(code->rip >> PAGE_SHIFT) % ITLB_SLOTS] = code->itlb_id;
+        code_mapped(cpu, code);
         jit_run(jit, code);
     } else {
         real.raised = true;
@@ -144,25 +144,25 @@ static bool excused(Check *c, const Block *b, gva_t start, bool raised)
            (c->trial->num_entries && same_again(c, b, at, true, raised, why));
 }
 
-static void fail(Check *c, Block *b, const FetchEntry *f, gva_t start, const Real *real, const char *why)
+static void fail(Check *c, Block *b, const CodePages *pages, gva_t start, const Real *real, const char *why)
 {
     X86Cpu *cpu = c->v->cpu;
     g_autoptr(GString) text = g_string_new(NULL);
     CompareReport r = {.trial = c->trial, .real = cpu, .raised = real->raised, .insns = b->insns, .num = b->num,
-                       .rip = start, .bytes = f->host, .why = why};
+                       .rip = start, .bytes = b->page_gen2 ? NULL : pages->first->host, .why = why};
     compare_report(&r, text);
     log_printf("%s", text->str);
     /* The host code: translate it once more, in the same mode, with the log on. */
     log_mask |= LOG_OP | LOG_OUT_ASM;
     memcpy(cpu, c->trial->before, offsetof(X86Cpu, events));
     block_cut(b, b->num);
-    block_code(c->v, b, f);
+    block_code(c->v, b, pages);
     c->failed = true;
     run_request_exit(cpu->machine->run, CAUSE_OWN_FAULT, 0);
 }
 
 /* Compare after both have run.  On a difference the block is reported and the machine ends. */
-static void compare(Check *c, Block *b, const FetchEntry *f, gva_t start, const Real *real)
+static void compare(Check *c, Block *b, const CodePages *pages, gva_t start, const Real *real)
 {
     Trial *t = c->trial;
     X86Cpu *cpu = c->v->cpu;
@@ -178,7 +178,7 @@ static void compare(Check *c, Block *b, const FetchEntry *f, gva_t start, const 
         c->stale++;
         return;
     }
-    fail(c, b, f, start, real, why->str);
+    fail(c, b, pages, start, real, why->str);
 }
 
 /* False: the caller's turn. */
@@ -187,8 +187,8 @@ static bool check_block(Check *c)
     InterpVcpu *v = c->v;
     X86Cpu *cpu = v->cpu;
     Trial *t = c->trial;
-    const FetchEntry *f;
-    Block *b = block_fetch(v, &f);
+    CodePages pages;
+    Block *b = block_fetch(v, &pages);
     if (!b) {
         return false;
     }
@@ -206,7 +206,7 @@ static bool check_block(Check *c)
             trial_undo(t);
         }
     }
-    const JitCode *code = block_code(v, b, f);
+    const JitCode *code = block_code(v, b, &pages);
     if (!code) {
         v->cache->flush = true;
         return true;
@@ -218,7 +218,7 @@ static bool check_block(Check *c)
     } else {
         c->blocks++;
         c->insns += t->done;
-        compare(c, b, f, start, &real);
+        compare(c, b, &pages, start, &real);
     }
     if (real.raised) {
         longjmp(cpu->unwind, 1);

@@ -191,6 +191,10 @@ typedef struct FetchEntry {
  * (lin >> 12) % ITLB_SLOTS of [global page?] holds itlb_id() of the page last run there, or 0 after a flush.
  */
 #define ITLB_SLOTS 256
+static inline unsigned itlb_slot(bool global, gva_t lin)
+{
+    return global * ITLB_SLOTS + (lin >> 12) % ITLB_SLOTS;
+}
 
 /* ---- interrupts ---- */
 
@@ -347,7 +351,7 @@ struct X86Cpu {
     const void *jit_table; /* JitTable */
     void *jit_host_sp;   /* stack of the C code that called it */
     void *jit_calls_sp, *jit_calls_base, *jit_calls_limit; /* stack of return addresses: top, empty, nearly full */
-    uint32_t itlb[2][ITLB_SLOTS];
+    uint32_t itlb[2 * ITLB_SLOTS];
     uint32_t jit_host_mxcsr; /* what handlers written in C run with */
     uint8_t vec_live;   /* VEC_*: what of v[0..15] and mxcsr is in the host's registers, while translated code runs */
     void (*kick)(X86Cpu *cpu); /* set by the accelerator; any thread: look at `events` soon */

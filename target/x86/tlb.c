@@ -124,10 +124,9 @@ void tlb_init(X86Cpu *cpu)
 static void fetch_flush(X86Cpu *cpu, bool globals_too)
 {
     cpu->fetch_gen[0]++;
-    memset(cpu->itlb[0], 0, sizeof(cpu->itlb[0]));
+    memset(cpu->itlb, 0, sizeof(cpu->itlb) / (globals_too ? 1 : 2));
     if (globals_too) {
         cpu->fetch_gen[1]++;
-        memset(cpu->itlb[1], 0, sizeof(cpu->itlb[1]));
     }
     if (cpu->fetch_gen[0] == 0 || cpu->fetch_gen[1] == 0) { /* wrapped: old entries could look valid again */
         memset(cpu->fetch, 0, sizeof(cpu->fetch));
@@ -173,7 +172,7 @@ void tlb_flush_page(X86Cpu *cpu, gva_t lin)
     FetchEntry *f = &cpu->fetch[(lin >> 12) & (FETCH_TLB_SIZE - 1)];
     f->gen = 0;
     cpu->walk_gen++;
-    cpu->itlb[0][(lin >> 12) % ITLB_SLOTS] = cpu->itlb[1][(lin >> 12) % ITLB_SLOTS] = 0;
+    cpu->itlb[itlb_slot(false, lin)] = cpu->itlb[itlb_slot(true, lin)] = 0;
     cpu->tlb_gen++;
 }
 

@@ -299,8 +299,9 @@ static void translate(Engine *e, Jit *jit, const Seq *s, unsigned cut, gva_t end
         at += insns[n].len;
     }
     JitSource source = {.insns = insns, .num = cut ? cut : s->num, .rip = s->first.ip, .mode = jit_mode(cpu),
-                        .page_gen = &gen};
-    JitSource rest = {.insns = insns + cut, .num = s->num - cut, .rip = cut_rip, .mode = source.mode, .page_gen = &gen};
+                        .num_pages = 1, .pages = {{.gen = &gen}}};
+    JitSource rest = {.insns = insns + cut, .num = s->num - cut, .rip = cut_rip, .mode = source.mode,
+                      .num_pages = 1, .pages = {{.gen = &gen}}};
     uintptr_t jump = 0;
     jit_flush(jit);
     JitCode code, second;
@@ -320,7 +321,7 @@ static void translate(Engine *e, Jit *jit, const Seq *s, unsigned cut, gva_t end
     while (done && cpu->rip != end && (next = insn_at(s, insns, cpu->rip)) != 0) {
         /* on behind an instruction that has changed the mode, or whose operand was not where it could be shared */
         rest = (JitSource){.insns = insns + next, .num = s->num - next, .rip = cpu->rip, .mode = jit_mode(cpu),
-                           .page_gen = &gen};
+                           .num_pages = 1, .pages = {{.gen = &gen}}};
         done = jit_translate(jit, &rest, &code) && run(cpu, jit, &code, &jump);
     }
     if (cpu->vec_live || host_mxcsr() != 0x1f80) {

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The run loop's part for the translator: blocks and their host code, found, made and connected. */
+#include "accel/interp/interp.h"
+
+#include <inttypes.h>
+
+#include "accel/tcg/chaos.h"
+#include "accel/tcg/check.h"
+#include "softmmu/core/machine.h"
+#include "target/x86/mem.h"
+#include "tcg/jit.h"
+
+static JitPage page_of(const X86Cpu *cpu, const FetchEntry *f, const uint32_t *gen, uint32_t value)
+{
+    return (JitPage){.itlb_id = itlb_id(f->phys, cpu->cpl == 3), .global = f->global, .value = value,
+                     .gen = ram_owns(cpu->machine->ram, f->host) ? gen : NULL};
+}
+
+static bool same_mapping(const JitPage *a, const JitPage *b, unsigned num)
+{
+    while (num-- > 0) {
+        if (a[num].itlb_id != b[num].itlb_id || a[num].global != b[num].global) {
+            return false;
+        }
+    }
+    return true;
+}
+
+JitCode *block_code(InterpVcpu *v, Block *b, const CodePages *pages)
+{
+    X86Cpu *cpu = v->cpu;
+    JitSource source = {.insns = b->insns, .num = b->num, .rip = cpu->rip, .mode = jit_mode(cpu),
+                        .num_pages = b->page_gen2 ? 2 : 1, .pages = {page_of(cpu, pages->first, b->page_gen, b->gen)}};
+    if (b->page_gen2) {
+        source.pages[1] = page_of(cpu, pages->second, b->page_gen2, b->gen2);
+    }
+    for (JitCode **link = &b->code; *link; link = &(*link)->next) {
+        JitCode *c = *link;
+        if (c->rip == source.rip && c->mode == source.mode && same_mapping(c->pages, source.pages, c->num_pages)) {
+            *link = c->next;
+            c->next = b->code;
+            b->code = c;
+            return c;
+        }
+    }
+    JitCode *c = block_alloc(v->cache, sizeof(*c));
+    if (!c || !jit_translate(v->cache->jit, &source, c)) {
+        return NULL;
+    }
+    c->next = b->code;
+    b->code = c;
+    return c;
+}
+
+void code_mapped(X86Cpu *cpu, const JitCode *code)
+{
+    for (unsigned n = 0; n < code->num_pages; n++) {
+        cpu->itlb[itlb_slot(code->pages[n].global, code->rip + n * PAGE_SIZE)] = code->pages[n].itlb_id;
+    }
+}
+
+/* One line a block, as -d exec prints. */
+static void log_exec(const X86Cpu *cpu, const JitCode *code)
+{
+    log_printf("Trace %u: %p [%016" PRIx64 "/%x]\n", cpu->index, (const void *)code->entry[JIT_ENTRY_LOOP], code->rip,
+               code->mode);
+}
+
+static void count_exit(const X86Cpu *cpu, JitStats *stats, uintptr_t jump)
+{
+    if (jump) {
+        stats->exits_jump++;
+    } else if (__atomic_load_n(&cpu->attention, __ATOMIC_RELAXED)) {
+        stats->exits_attention++;
+    } else {
+        stats->exits_other++;
+    }
+}
+
+/* Connect and remember code that has just been looked up. */
+static void join(InterpVcpu *v, uintptr_t jump, const JitCode *code)
+{
+    Jit *jit = v->cache->jit;
+    if (unlikely(v->traced)) {
+        log_exec(v->cpu, code);
+        return;
+    }
+    if (unlikely(v->chaos) && chaos_withholds(v->chaos)) {
+        return;
+    }
+    if (jump) {
+        jit_connect(jit, jump, code);
+        jit_stats(jit)->connected++;
+    }
+    jit_remember(jit, code);
+}
+
+/* Blocks that follow one another are connected as they do, until something has to be looked at. */
+static bool run_blocks(InterpVcpu *v)
+{
+    X86Cpu *cpu = v->cpu;
+    Jit *jit = v->cache->jit;
+    uintptr_t jump = 0;
+    do {
+        if (unlikely(v->chaos)) {
+            chaos_at_block(v->chaos);
+        }
+        uint64_t flushes = v->cache->flushes;
+        CodePages pages;
+        Block *b = block_fetch(v, &pages);
+        if (!b) {
+            return false;
+        }
+        JitCode *code = block_code(v, b, &pages);
+        if (!code) {
+            v->cache->flush = true;
+            return true;
+        }
+        JitStats *stats = jit_stats(jit);
+        stats->lookups++;
+        code_mapped(cpu, code);
+        join(v, v->cache->flushes == flushes ? jump : 0, code);
+        jump = jit_run(jit, code);
+        count_exit(cpu, stats, jump);
+    } while (jump);
+    return true;
+}
+
+bool translated_run(InterpVcpu *v)
+{
+    if (unlikely(v->check)) {
+        return check_run(v->check);
+    }
+    if (unlikely(v->traced != log_on(LOG_EXEC))) {
+        v->traced = !v->traced;
+        v->cache->flush = true; /* connected blocks tell nobody where they go */
+    }
+    return run_blocks(v);
+}
