@@ -56,7 +56,8 @@ static const uint32_t no_gen;
 
 static unsigned bucket_of(gpa_t phys, unsigned code_size)
 {
-    return (unsigned)((phys ^ phys >> 14 ^ (uint64_t)code_size << 11) & (BLOCK_BUCKETS - 1));
+    /* functions are aligned, so that the low bits tell little: all bits into the high ones */
+    return (unsigned)((phys << 2 | code_size) * 0x9e3779b97f4a7c15u >> (64 - BLOCK_BUCKET_BITS));
 }
 
 /*

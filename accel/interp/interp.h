@@ -20,7 +20,8 @@ struct TcgOptions;
 struct JitCode;
 
 #define BLOCK_MAX_INSNS 32
-#define BLOCK_BUCKETS (1u << 16)
+#define BLOCK_BUCKET_BITS 17
+#define BLOCK_BUCKETS (1u << BLOCK_BUCKET_BITS)
 #define JUMP_CACHE_SIZE (1u << 12)
 #define BLOCK_ARENA_SIZE (16 * MIB) /* without a translator */
 
