@@ -6,12 +6,16 @@
 #include "tcg/jit.h"
 #include "tcg/x86_64/asm.h"
 
-/* Where control went before: guest address -> host code, entered with all checks. */
-#define JIT_TABLE_BITS 15
-typedef struct JitTable {
-    gva_t rip[1 << JIT_TABLE_BITS];
-    const uint8_t *code[1 << JIT_TABLE_BITS];
-} JitTable;
+/*
+ * Where control went before: guest address -> host code, entered with all checks.  An empty place is all zeros: it could
+ * only be taken for address 0, whose own place is the first one and holds no address while it is empty.
+ */
+#define JIT_TABLE_BITS 18
+typedef struct JitPlace {
+    gva_t rip;
+    const uint8_t *code;
+} JitPlace;
+#define JIT_TABLE_SIZE (sizeof(JitPlace) << JIT_TABLE_BITS)
 #define JIT_TABLE_FACTOR 0x9e3779b1u
 static inline unsigned jit_table_index(gva_t rip)
 {
@@ -26,7 +30,7 @@ struct Jit {
     size_t size, start;   /* bytes; where blocks begin, after the common routines */
     uint8_t *next;        /* in rw */
     uint8_t *calls;       /* JIT_CALLS_SIZE bytes, the stack translated code runs on */
-    JitTable *table;
+    JitPlace *table;
     FeatureSet host;      /* what the host's processor can run */
     JitStats *stats;
     void (*on_slow)(X86Cpu *cpu, void *opaque); /* or NULL: called before handlers */

@@ -28,6 +28,13 @@ static uint8_t *map_code(int fd, size_t size, const void *near)
     return mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
 }
 
+static void *map_data(size_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    g_assert(p != MAP_FAILED);
+    return p;
+}
+
 Jit *jit_new(X86Cpu *cpu, size_t code_size, const void *near, GError **error)
 {
     Jit *jit = g_new0(Jit, 1);
@@ -58,9 +65,8 @@ Jit *jit_new(X86Cpu *cpu, size_t code_size, const void *near, GError **error)
     jit->stats->calls = g_new0(uint64_t, insn_num_rows);
     jit->stats->emitted = g_new0(uint64_t, insn_num_rows);
     jit->stats->handled = g_new0(uint64_t, insn_num_rows);
-    jit->table = g_new(JitTable, 1);
-    jit->calls = mmap(NULL, JIT_CALLS_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    g_assert(jit->calls != MAP_FAILED);
+    jit->calls = map_data(JIT_CALLS_SIZE);
+    jit->table = map_data(JIT_TABLE_SIZE);
     runtime_emit(jit);
     cpu->jit = jit;
     cpu->jit_table = jit->table;
@@ -75,7 +81,7 @@ void jit_free(Jit *jit)
         munmap(jit->rw, jit->size);
         munmap(jit->rx, jit->size);
         munmap(jit->calls, JIT_CALLS_SIZE);
-        g_free(jit->table);
+        munmap(jit->table, JIT_TABLE_SIZE);
         g_free(jit->stats->calls);
         g_free(jit->stats->emitted);
         g_free(jit->stats->handled);
@@ -98,9 +104,8 @@ static void forget_calls(Jit *jit)
 void jit_flush(Jit *jit)
 {
     jit->next = jit->rw + jit->start;
-    for (size_t i = 0; i < G_N_ELEMENTS(jit->table->rip); i++) {
-        jit->table->rip[i] = JIT_NO_RIP;
-    }
+    madvise(jit->table, JIT_TABLE_SIZE, MADV_DONTNEED); /* zeros again */
+    jit->table[0].rip = JIT_NO_RIP;
     forget_calls(jit);
 }
 
@@ -128,9 +133,7 @@ void jit_connect(Jit *jit, uintptr_t jump, const JitCode *code)
 
 void jit_remember(Jit *jit, const JitCode *code)
 {
-    unsigned n = jit_table_index(code->rip);
-    jit->table->rip[n] = code->rip;
-    jit->table->code[n] = code->entry[JIT_ENTRY_CHECKED];
+    jit->table[jit_table_index(code->rip)] = (JitPlace){.rip = code->rip, .code = code->entry[JIT_ENTRY_CHECKED]};
 }
 
 JitStats *jit_stats(const Jit *jit)

@@ -60,10 +60,10 @@ const uint8_t *jit_next(X86Cpu *cpu)
 {
     const Jit *jit = cpu->jit;
     if (nothing_waits(cpu)) {
-        unsigned n = jit_table_index(cpu->rip);
-        if (jit->table->rip[n] == cpu->rip) { /* made for another mode: its own checks find out */
+        const JitPlace *place = &jit->table[jit_table_index(cpu->rip)];
+        if (place->rip == cpu->rip) { /* made for another mode: its own checks find out */
             cpu->jit_mode = jit_mode(cpu);
-            cpu->jit_target = (uintptr_t)jit->table->code[n];
+            cpu->jit_target = (uintptr_t)place->code;
             return jit_rx(jit, jit->resume);
         }
     }
@@ -247,18 +247,22 @@ static void emit_dispatch(Jit *jit, Asm *a)
 
 uint8_t *asm_table_lookup(Asm *a)
 {
+    enum { log2_place = 4 };
+    G_STATIC_ASSERT(sizeof(JitPlace) == 1 << log2_place);
     asm_op(a, 0, ENC_1, 0x69, H_T1, op_reg(H_ADDR)); /* imul T1d, ADDRd, factor */
     asm_le(a, JIT_TABLE_FACTOR, 4);
     asm_op(a, 0, ENC_1, 0xc1, 5, op_reg(H_T1)); /* shr T1d */
-    asm_byte(a, 32 - JIT_TABLE_BITS);
+    asm_byte(a, 32 - JIT_TABLE_BITS - log2_place);
+    asm_op(a, 0, ENC_1, 0x83, 4, op_reg(H_T1)); /* and T1d, -16 */
+    asm_byte(a, 0xf0);
     asm_load64(a, H_T2, CPU_MEM(jit_table));
-    asm_op(a, ENC_W, ENC_1, 0x3b, H_ADDR, op_sib(H_T2, H_T1, 3, offsetof(JitTable, rip)));
+    asm_op(a, ENC_W, ENC_1, 0x3b, H_ADDR, op_sib(H_T2, H_T1, 0, offsetof(JitPlace, rip)));
     return asm_jcc(a, 5);
 }
 
 HostOp asm_table_code(void)
 {
-    return op_sib(H_T2, H_T1, 3, offsetof(JitTable, code));
+    return op_sib(H_T2, H_T1, 0, offsetof(JitPlace, code));
 }
 
 /* A RET to H_ADDR that is not where the last CALL came from: that CALL is forgotten. */

@@ -348,7 +348,7 @@ struct X86Cpu {
     uint32_t jit_mode;   /* jit_mode() while translated code runs */
     uint64_t jit_target; /* scratch */
     const struct Jit *jit;
-    const void *jit_table; /* JitTable */
+    const void *jit_table; /* JitPlace[] */
     void *jit_host_sp;   /* stack of the C code that called it */
     void *jit_calls_sp, *jit_calls_base, *jit_calls_limit; /* stack of return addresses: top, empty, nearly full */
     uint32_t itlb[2 * ITLB_SLOTS];
