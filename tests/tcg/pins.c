@@ -252,6 +252,10 @@ int main(int argc, char **argv)
     fprintf(stderr, "skipped: built without libcapstone\n");
     return 77;
 #endif
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("bmi2")) {
+        fprintf(stderr, "skipped: the pins are of a host with AVX2, FMA and BMI2\n");
+        return 77;
+    }
     g_autofree char *now = all_pins();
     if (argc > 1) {
         return compare(argv[1], now);
