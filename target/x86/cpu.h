@@ -124,9 +124,9 @@ typedef enum CcOp {
 
 /* ---- translation look-aside buffer (see mem.h) ---- */
 
-#define TLB_BITS 11
+#define TLB_BITS 13
 #define TLB_SIZE (1u << TLB_BITS)
-#define TLB_LOG 1024
+#define TLB_LOG 4096
 #define TLB_LARGE_BITS 1024
 
 /*
@@ -362,7 +362,7 @@ struct X86Cpu {
     PageSlot slot[NUM_MEM_MODES][2][PAGE_SLOTS]; /* [1]: writable pages */
     uint64_t slots_used[NUM_MEM_MODES][2];       /* bit n: slot n may be filled; every flush of the TLB empties them */
     FetchEntry fetch[FETCH_TLB_SIZE];
-    uint16_t tlb_log[2][TLB_LOG]; /* [0] non-global, [1] global fills since the last flush: mode << 11 | index */
+    uint16_t tlb_log[2][TLB_LOG]; /* [0] non-global, [1] global fills since the last flush: mode << TLB_BITS | index */
     uint16_t tlb_logged[2];
     uint8_t tlb_modes[2]; /* by log: bit m: something was filled in mode m since the last flush */
     uint64_t tlb_large[TLB_LARGE_BITS / 64]; /* bit n: where a piece of a 2 or 4 MiB page was filled, for INVLPG */
