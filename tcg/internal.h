@@ -16,10 +16,12 @@ typedef struct JitPlace {
     const uint8_t *code;
 } JitPlace;
 #define JIT_TABLE_SIZE (sizeof(JitPlace) << JIT_TABLE_BITS)
-#define JIT_TABLE_FACTOR 0x9e3779b1u
+/* Places 16 bytes apart, as functions are, share no entry inside 4 MiB; the higher and the lowest bits stir. */
 static inline unsigned jit_table_index(gva_t rip)
 {
-    return (uint32_t)rip * JIT_TABLE_FACTOR >> (32 - JIT_TABLE_BITS);
+    uint32_t r = (uint32_t)rip;
+    r = r >> 4 | r << 28;
+    return (r ^ r >> 14) & ((1u << JIT_TABLE_BITS) - 1);
 }
 /* An address no instruction has. */
 #define JIT_NO_RIP (1ull << 63)

@@ -249,12 +249,17 @@ uint8_t *asm_table_lookup(Asm *a)
 {
     enum { log2_place = 4 };
     G_STATIC_ASSERT(sizeof(JitPlace) == 1 << log2_place);
-    asm_op(a, 0, ENC_1, 0x69, H_T1, op_reg(H_ADDR)); /* imul T1d, ADDRd, factor */
-    asm_le(a, JIT_TABLE_FACTOR, 4);
-    asm_op(a, 0, ENC_1, 0xc1, 5, op_reg(H_T1)); /* shr T1d */
-    asm_byte(a, 32 - JIT_TABLE_BITS - log2_place);
-    asm_op(a, 0, ENC_1, 0x83, 4, op_reg(H_T1)); /* and T1d, -16 */
-    asm_byte(a, 0xf0);
+    asm_op(a, 0, ENC_1, 0x8b, H_T1, op_reg(H_ADDR));
+    asm_op(a, 0, ENC_1, 0xc1, 1, op_reg(H_T1)); /* ror T1d, 4 */
+    asm_byte(a, 4);
+    asm_op(a, 0, ENC_1, 0x8b, H_T2, op_reg(H_T1));
+    asm_op(a, 0, ENC_1, 0xc1, 5, op_reg(H_T2)); /* shr T2d, 14 */
+    asm_byte(a, 14);
+    asm_op(a, 0, ENC_1, 0x31, H_T2, op_reg(H_T1)); /* xor T1d, T2d */
+    asm_op(a, 0, ENC_1, 0x81, 4, op_reg(H_T1));    /* and T1d, mask */
+    asm_le(a, (1u << JIT_TABLE_BITS) - 1, 4);
+    asm_op(a, 0, ENC_1, 0xc1, 4, op_reg(H_T1)); /* shl T1d, log2 of a place's size */
+    asm_byte(a, log2_place);
     asm_load64(a, H_T2, CPU_MEM(jit_table));
     asm_op(a, ENC_W, ENC_1, 0x3b, H_ADDR, op_sib(H_T2, H_T1, 0, offsetof(JitPlace, rip)));
     return asm_jcc(a, 5);
