@@ -93,7 +93,7 @@ void jit_free(Jit *jit)
 /* No calls to return from.  The frame at the bottom is for address 0, where a guest may want to return to. */
 static void forget_calls(Jit *jit)
 {
-    enum { SLACK = 64 * KIB }; /* for the frames of host signals, and of calls that do not look */
+    enum { SLACK = 64 * KIB }; /* for the frames of host signals */
     uint64_t *bottom = (uint64_t *)(void *)(jit->calls + JIT_CALLS_SIZE - 16);
     bottom[0] = (uintptr_t)jit_rx(jit, jit->ret_bottom);
     bottom[1] = 0;

@@ -155,17 +155,23 @@ static const uint8_t *emit_call_insn(const Jit *jit, Asm *a, bool flags)
     return here;
 }
 
-/* For every CcOp. */
-static const uint8_t *emit_load_flags(Asm *a)
+/* Call function(cpu) from a routine of which H_T2 is where to return; the guest's registers are stored meanwhile. */
+static void call_with_cpu(Asm *a, const void *function)
 {
-    const uint8_t *here = a->p;
     pop(a, H_T2);
     store_guest(a);
     to_host_stack(a);
     asm_mov_rr(a, H_RDI, H_CPU);
-    call_c(a, (const void *)host_flags);
+    call_c(a, function);
     to_calls_stack(a);
     push(a, H_T2);
+}
+
+/* For every CcOp. */
+static const uint8_t *emit_load_flags(Asm *a)
+{
+    const uint8_t *here = a->p;
+    call_with_cpu(a, (const void *)host_flags);
     asm_mov_rr(a, H_T1, H_RAX);
     load_guest(a);
     put_flags(a, H_T1);
@@ -176,13 +182,7 @@ static const uint8_t *emit_load_flags(Asm *a)
 static const uint8_t *emit_fetch_x87(Asm *a)
 {
     const uint8_t *here = a->p;
-    pop(a, H_T2);
-    store_guest(a);
-    to_host_stack(a);
-    asm_mov_rr(a, H_RDI, H_CPU);
-    call_c(a, (const void *)fpu_make_live);
-    to_calls_stack(a);
-    push(a, H_T2);
+    call_with_cpu(a, (const void *)fpu_make_live);
     load_guest(a);
     asm_byte(a, 0xc3);
     return here;

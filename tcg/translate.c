@@ -96,13 +96,12 @@ void tr_exit_if(Tr *t, unsigned cc, gva_t taken, gva_t other)
 
 /* ---- calls: a frame is the guest's return address and the host's ---- */
 
-static void push_frame(Tr *t, bool may_recurse)
+static void push_frame(Tr *t)
 {
     Asm *a = &t->a;
-    if (may_recurse) { /* every recursion goes backwards, to another page or indirectly somewhere */
-        asm_op(a, ENC_W, ENC_1, 0x3b, H_RSP, CPU_MEM(jit_calls_limit));
-        asm_op(a, ENC_W, ENC_0F, 0x42, H_RSP, CPU_MEM(jit_calls_base)); /* cmovb */
-    }
+    /* Nothing says that a guest returns from its calls: a full stack is forgotten. */
+    asm_op(a, ENC_W, ENC_1, 0x3b, H_RSP, CPU_MEM(jit_calls_limit));
+    asm_op(a, ENC_W, ENC_0F, 0x42, H_RSP, CPU_MEM(jit_calls_base)); /* cmovb */
     asm_mov_imm(a, H_T2, t->rip[t->n + 1]);
     asm_byte(a, 0x41); /* push T2 */
     asm_byte(a, 0x50 | (H_T2 & 7));
@@ -120,7 +119,7 @@ static void after_call(Tr *t)
 
 void tr_call_to(Tr *t, gva_t rip)
 {
-    push_frame(t, entry_for(t, rip) != JIT_ENTRY_BODY);
+    push_frame(t);
     align_jump(t, 1);
     asm_byte(&t->a, 0xe8);
     add_exit(t, asm_hole(&t->a), rip);
@@ -130,7 +129,7 @@ void tr_call_to(Tr *t, gva_t rip)
 void tr_call_indirect(Tr *t)
 {
     Asm *a = &t->a;
-    push_frame(t, true);
+    push_frame(t);
     uint8_t *miss = asm_table_lookup(a);
     asm_op(a, 0, ENC_1, 0xff, 2, asm_table_code());
     uint8_t *back = a->p;
