@@ -173,6 +173,7 @@ typedef struct TrNote {
 } TrNote;
 
 #define MAX_INSNS 32
+#define MAX_STUBS (MAX_INSNS * 2 + 1) /* PUSH and DIV of memory have two, CALL through memory has three and is the last */
 typedef struct Tr {
     Jit *jit;
     Asm a;
@@ -182,7 +183,7 @@ typedef struct Tr {
     unsigned n;               /* instruction being translated */
     FlagPlace place;
     FlagDesc desc;
-    Stub stubs[MAX_INSNS * 2];
+    Stub stubs[MAX_STUBS];
     unsigned num_stubs;
     Shared shared[2];         /* in H_ADDR, in H_T2 */
     uint8_t share_last[MAX_INSNS]; /* [n]: the last instruction that used what instruction n checked */

@@ -118,6 +118,7 @@ bool tr_lea(Tr *t, const Insn *i, HostOp *m)
 
 Stub *tr_stub(Tr *t)
 {
+    g_assert(t->num_stubs < MAX_STUBS);
     Stub *s = &t->stubs[t->num_stubs++];
     *s = (Stub){.n = t->n, .place = t->place, .desc = t->desc, .pointers = t->pointers};
     return s;

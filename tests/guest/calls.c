@@ -95,8 +95,31 @@ static void recursion(void)
     check_eq(sum, (uint64_t)DEPTH * (DEPTH + 1) / 2);
 }
 
+/* As many ways to fault as one block can have: memory is read and written by each of its instructions. */
+static void many_operands(void)
+{
+    static uint64_t value = 5, target;
+    uint64_t got, scratch;
+    __asm__ volatile("lea 1f(%%rip), %2\n"
+                     "mov %2, %3\n"
+                     "jmp 2f\n"
+                     ".balign 512\n"
+                     "2: .rept 31\n"
+                     "pushq %1\n"
+                     ".endr\n"
+                     "call *%3\n"
+                     "1: lea 8(%%rsp), %%rsp\n"
+                     "mov (%%rsp), %0\n"
+                     "add $248, %%rsp\n"
+                     : "=&r"(got), "+m"(value), "=&r"(scratch), "=m"(target)
+                     :
+                     : "cc", "memory");
+    check_eq(got, 5);
+}
+
 void guest_main(void)
 {
+    many_operands();
     never_returned();
     never_returned_elsewhere();
     returned_elsewhere();
