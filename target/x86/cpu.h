@@ -187,13 +187,15 @@ typedef struct FetchEntry {
 #define FETCH_TLB_SIZE 512
 
 /*
- * What the pages around the instruction pointer are mapped to, one word a page, for translated code to check: slot
- * (lin >> 12) % ITLB_SLOTS of [global page?] holds itlb_id() of the page last run there, or 0 after a flush.
+ * What the pages around the instruction pointer are mapped to, one word a page, for translated code to check: itlb_slot()
+ * holds itlb_id() of the page last run there, or 0 after a flush.  A kernel's text, all of it global, should fit: two of its
+ * pages with one slot would leave translated code each time control goes from one to the other.
  */
-#define ITLB_SLOTS 256
+#define ITLB_LOCAL 1024
+#define ITLB_GLOBAL 4096
 static inline unsigned itlb_slot(bool global, gva_t lin)
 {
-    return global * ITLB_SLOTS + (lin >> 12) % ITLB_SLOTS;
+    return global ? ITLB_LOCAL + (lin >> 12) % ITLB_GLOBAL : (lin >> 12) % ITLB_LOCAL;
 }
 
 /* ---- interrupts ---- */
@@ -351,7 +353,7 @@ struct X86Cpu {
     const void *jit_table; /* JitPlace[] */
     void *jit_host_sp;   /* stack of the C code that called it */
     void *jit_calls_sp, *jit_calls_base, *jit_calls_limit; /* stack of return addresses: top, empty, nearly full */
-    uint32_t itlb[2 * ITLB_SLOTS];
+    uint32_t itlb[ITLB_LOCAL + ITLB_GLOBAL];
     uint32_t jit_host_mxcsr; /* what handlers written in C run with */
     uint8_t vec_live;   /* VEC_*: what of v[0..15] and mxcsr is in the host's registers, while translated code runs */
     void (*kick)(X86Cpu *cpu); /* set by the accelerator; any thread: look at `events` soon */

@@ -124,7 +124,7 @@ void tlb_init(X86Cpu *cpu)
 static void fetch_flush(X86Cpu *cpu, bool globals_too)
 {
     cpu->fetch_gen[0]++;
-    memset(cpu->itlb, 0, sizeof(cpu->itlb) / (globals_too ? 1 : 2));
+    memset(cpu->itlb, 0, globals_too ? sizeof(cpu->itlb) : ITLB_LOCAL * sizeof(cpu->itlb[0]));
     if (globals_too) {
         cpu->fetch_gen[1]++;
     }
