@@ -25,6 +25,12 @@ static bool fail(GError **error, int r, const char *what)
 static void map_changed(void *opaque)
 {
     kvm_update_slots(opaque);
+    kvm_update_ioevents(opaque);
+}
+
+static void ports_changed(void *opaque)
+{
+    kvm_update_ioevents(opaque);
 }
 
 static int create_vm(const KvmAccel *k)
@@ -88,6 +94,7 @@ static void kvm_free(KvmAccel *k)
     g_free(k->host_cpuid);
     g_free(k->msrs);
     g_array_free(k->slots, true);
+    g_array_free(k->ioevents, true);
     g_ptr_array_free(k->vcpus, true);
     g_free(k);
 }
@@ -108,6 +115,7 @@ Accel *kvm_new(struct Machine *m, const KvmSys *sys, const char *opts, GError **
     k->vm = -1;
     k->slots = g_array_new(false, false, sizeof(KvmSlot));
     k->vcpus = g_ptr_array_new();
+    kvm_init_ioevents(k);
     k->fd = kvm_probe(sys, &k->caps, error);
     k->host_cpuid = k->fd < 0 ? NULL : kvm_host_cpuid(sys, k->fd, error);
     if (!k->host_cpuid || !set_up_vm(k, error)) {
@@ -115,7 +123,8 @@ Accel *kvm_new(struct Machine *m, const KvmSys *sys, const char *opts, GError **
         return NULL;
     }
     space_add_listener(m->memory, map_changed, k);
-    kvm_update_slots(k);
+    space_add_listener(m->io, ports_changed, k);
+    map_changed(k);
     return &k->accel;
 }
 
@@ -288,6 +297,7 @@ static void kvm_destroy(Accel *accel)
 {
     KvmAccel *k = of(accel);
     space_remove_listener(accel->machine->memory, map_changed, k);
+    space_remove_listener(accel->machine->io, ports_changed, k);
     for (guint i = 0; i < k->vcpus->len; i++) {
         KvmVcpu *v = g_ptr_array_index(k->vcpus, i);
         ask_to_park(v, true);
@@ -312,8 +322,9 @@ static void kvm_info(Accel *accel, GString *out)
     for (guint n = 0; n < k->slots->len; n++) {
         slots += g_array_index(k->slots, KvmSlot, n).size != 0;
     }
-    g_string_append_printf(out, "accelerator: kvm, %u memory slots, %u model-specific registers, TSC at %u kHz\n", slots,
-                           k->num_msrs, k->tsc_khz);
+    g_string_append_printf(out, "accelerator: kvm, %u memory slots, %u watched writes, %u model-specific registers, TSC at "
+                           "%u kHz\n",
+                           slots, k->ioevents->len, k->num_msrs, k->tsc_khz);
     for (guint i = 0; i < k->vcpus->len; i++) {
         const KvmVcpu *v = g_ptr_array_index(k->vcpus, i);
         g_string_append_printf(out,

@@ -21,7 +21,7 @@
 /* What this host's KVM can do, of what is not required. */
 typedef struct KvmCaps {
     bool readonly_mem, xsave, xcrs, vcpu_events, debugregs, user_nmi, user_msr, tss_addr, identity_map, tsc_control;
-    bool intr_shadow, emulation_exit, adjust_clock;
+    bool intr_shadow, emulation_exit, adjust_clock, ioevents, ioevent_any;
     size_t xsave_size; /* bytes of KVM_GET_XSAVE's answer */
     unsigned max_slots, max_vcpus;
 } KvmCaps;
@@ -42,6 +42,7 @@ typedef struct KvmAccel {
     uint32_t tsc_khz;          /* the guest's; 0: unknown */
     struct kvm_cpuid2 *host_cpuid;
     GArray *slots;             /* KvmSlot, by slot number; changed in exclusive sections */
+    GArray *ioevents;          /* IoEvent of ioevents.c, which KVM has; changed in exclusive sections */
     FeatureSet rescue_features; /* of the interpreter's rescues */
     uint32_t *msrs;            /* rows of msrs.c that this KVM knows; NULL until the first vCPU */
     unsigned num_msrs;
@@ -114,6 +115,12 @@ bool kvm_set_cpuid(KvmVcpu *v, GError **error);
 
 /* The flat view changed: make the slots equal to it.  Inside the exclusive section. */
 void kvm_update_slots(KvmAccel *k);
+
+/* ---- ioevents.c ---- */
+
+void kvm_init_ioevents(KvmAccel *k);
+/* A flat view or a region's notifiers changed.  Inside the exclusive section. */
+void kvm_update_ioevents(KvmAccel *k);
 
 /* ---- state.c, fpu.c, msrs.c ---- */
 

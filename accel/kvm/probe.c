@@ -91,6 +91,8 @@ static void read_caps(const KvmSys *sys, int fd, KvmCaps *c)
         .user_msr = extension(sys, fd, KVM_CAP_X86_USER_SPACE_MSR),
         .emulation_exit = extension(sys, fd, KVM_CAP_EXIT_ON_EMULATION_FAILURE),
         .adjust_clock = extension(sys, fd, KVM_CAP_ADJUST_CLOCK),
+        .ioevents = extension(sys, fd, KVM_CAP_IOEVENTFD),
+        .ioevent_any = extension(sys, fd, KVM_CAP_IOEVENTFD_ANY_LENGTH),
         .tss_addr = extension(sys, fd, KVM_CAP_SET_TSS_ADDR),
         .identity_map = extension(sys, fd, KVM_CAP_SET_IDENTITY_MAP_ADDR),
         .tsc_control = extension(sys, fd, KVM_CAP_TSC_CONTROL),

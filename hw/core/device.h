@@ -10,6 +10,7 @@
 
 #include "hw/core/clock.h"
 #include "hw/core/irq.h"
+#include "hw/core/notify.h"
 #include "hw/core/region.h"
 #include "util/base.h"
 #include "util/log.h"
@@ -192,6 +193,12 @@ struct DeviceEnv {
     void (*request)(void *opaque, DeviceRequest request, int code);
     /* Message-signalled interrupt: one 32-bit write to the APIC window. */
     void (*msi)(void *opaque, uint64_t addr, uint32_t data);
+    /*
+     * Machine lock held.  Replace a region's write notifiers (count 0: none); the list is the device's and stays as it is
+     * until it is replaced.  Start or end serving an interrupt's eventfd.  Both NULL where no guest runs.
+     */
+    void (*set_notifiers)(void *opaque, Region *region, const WriteNotifier *list, unsigned count);
+    void (*watch)(void *opaque, IrqNotifier *notifier, bool on);
 };
 
 #define DEVICE_MAX_REGIONS 8

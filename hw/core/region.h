@@ -35,6 +35,8 @@ typedef struct Region {
     uint64_t size; /* bytes */
     const RegionOps *ops;
     void *opaque;
+    const struct WriteNotifier *notifiers; /* hw/core/notify.h; changed in exclusive sections */
+    unsigned num_notifiers;
     uint8_t *host; /* RAM and ROM: first byte, page aligned */
     bool traced;   /* the callbacks write the lines of -d mmio themselves, by register name */
 } Region;

@@ -143,6 +143,8 @@ bool pci_dma_write(PciDevice *pci, gpa_t addr, const void *buf, size_t len);
 /* A capability with 64-bit address for 1..32 vectors (a power of two), optionally with per-vector masks. */
 void pci_msi_init(PciDevice *pci, unsigned vectors, bool maskable);
 bool pci_msi_enabled(const PciDevice *pci);
+/* The message of vector n as it would be sent now; false: none would be. */
+bool pci_msi_message(const PciDevice *pci, unsigned n, uint64_t *addr, uint32_t *data);
 /* Send vector n; a masked one is left pending and sent by pci_msi_update() when unmasked. */
 void pci_msi_notify(PciDevice *pci, unsigned n);
 /* From the type's update(). */

@@ -47,17 +47,28 @@ bool pci_msi_enabled(const PciDevice *pci)
     return pci->msi_cap && (pci_get16(pci->config, pci->msi_cap + MSI_CONTROL) & MSI_ENABLE);
 }
 
-static void send(PciDevice *pci, unsigned n)
+bool pci_msi_message(const PciDevice *pci, unsigned n, uint64_t *addr, uint32_t *data)
 {
     const uint8_t *cap = pci->config + pci->msi_cap;
     uint16_t control = pci_get16(cap, MSI_CONTROL);
     unsigned allowed = 1u << MIN((control >> MSI_IN_USE_SHIFT) & 7, (control >> MSI_COUNT_SHIFT) & 7);
-    uint64_t addr = pci_get32(cap, MSI_ADDRESS) | (uint64_t)pci_get32(cap, MSI_ADDRESS + 4) << 32;
-    uint32_t data = pci_get16(cap, MSI_DATA);
 
+    if (!pci_msi_enabled(pci) || !(pci_get16(pci->config, PCI_COMMAND) & PCI_COMMAND_MASTER) ||
+        ((control & MSI_MASKABLE) && (pci_get32(cap, MSI_MASK) >> n & 1))) {
+        return false;
+    }
+    *addr = pci_get32(cap, MSI_ADDRESS) | (uint64_t)pci_get32(cap, MSI_ADDRESS + 4) << 32;
     /* 6.8.1.3: the function may change only as many low bits as vectors it was given. */
-    data = (data & ~(allowed - 1)) | (n & (allowed - 1));
-    if (pci_get16(pci->config, PCI_COMMAND) & PCI_COMMAND_MASTER) {
+    *data = (pci_get16(cap, MSI_DATA) & ~(allowed - 1)) | (n & (allowed - 1));
+    return true;
+}
+
+static void send(PciDevice *pci, unsigned n)
+{
+    uint64_t addr;
+    uint32_t data;
+
+    if (pci_msi_message(pci, n, &addr, &data)) {
         pci->dev.env->msi(pci->dev.env->opaque, addr, data);
     }
 }

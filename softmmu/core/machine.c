@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include <glib-unix.h>
+
 #include "util/suggest.h"
 
 #define MEMORY_WIDTH 52 /* the architectural limit of physical addresses, SDM vol 3 4.1.4 */
@@ -43,6 +45,82 @@ static void env_no_msi(void *opaque, uint64_t addr, uint32_t data)
 {
 }
 
+/* ---- eventfds ---- */
+
+static void env_set_notifiers(void *opaque, Region *region, const WriteNotifier *list, unsigned count)
+{
+    Machine *m = opaque;
+    exclusive_begin(m->lock);
+    region->notifiers = list;
+    region->num_notifiers = count;
+    space_refresh(m->memory);
+    space_refresh(m->io);
+    exclusive_end(m->lock);
+}
+
+typedef struct Watch {
+    Machine *m;
+    IrqNotifier *notifier;
+} Watch;
+
+static gboolean irq_arrives(gint fd, GIOCondition condition, gpointer opaque)
+{
+    const Watch *w = opaque;
+    IrqNotifier *n = w->notifier;
+    if (!event_take(fd)) {
+        return G_SOURCE_CONTINUE;
+    }
+    if (n->fire) {
+        n->fire(n->opaque);
+    } else {
+        w->m->env.msi(w->m->env.opaque, n->addr, n->data);
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+static void start_serving(Machine *m, IrqNotifier *n)
+{
+    if (m->irq_engine && !n->fire && m->irq_engine(m->irq_engine_opaque, n, true)) {
+        return;
+    }
+    Watch *w = g_new(Watch, 1);
+    *w = (Watch){m, n};
+    n->source = g_unix_fd_add_full(G_PRIORITY_HIGH, n->fd, G_IO_IN, irq_arrives, w, g_free);
+}
+
+static void end_serving(Machine *m, IrqNotifier *n)
+{
+    if (n->source) {
+        g_source_remove(n->source);
+        n->source = 0;
+    } else {
+        m->irq_engine(m->irq_engine_opaque, n, false);
+    }
+}
+
+static void env_watch(void *opaque, IrqNotifier *n, bool on)
+{
+    Machine *m = opaque;
+    if (on) {
+        g_ptr_array_add(m->watched, n);
+        start_serving(m, n);
+    } else if (g_ptr_array_remove(m->watched, n)) {
+        end_serving(m, n);
+    }
+}
+
+void machine_set_irq_engine(Machine *m, bool (*engine)(void *opaque, IrqNotifier *notifier, bool on), void *opaque)
+{
+    for (guint i = 0; i < m->watched->len; i++) {
+        end_serving(m, g_ptr_array_index(m->watched, i));
+    }
+    m->irq_engine = engine;
+    m->irq_engine_opaque = opaque;
+    for (guint i = 0; i < m->watched->len; i++) {
+        start_serving(m, g_ptr_array_index(m->watched, i));
+    }
+}
+
 /* ---- life ---- */
 
 Machine *machine_new(uint64_t ram_size, GError **error)
@@ -57,6 +135,7 @@ Machine *machine_new(uint64_t ram_size, GError **error)
     m->lock = machine_lock_new();
     m->run = run_control_new();
     m->devices = g_ptr_array_new();
+    m->watched = g_ptr_array_new();
     m->memory = space_new("memory", MEMORY_WIDTH);
     m->io = space_new("I/O", 16);
     space_set_ram(m->memory, ram);
@@ -69,6 +148,8 @@ Machine *machine_new(uint64_t ram_size, GError **error)
         .dma_write = env_dma_write,
         .request = env_request,
         .msi = env_no_msi,
+        .set_notifiers = env_set_notifiers,
+        .watch = env_watch,
     };
     return m;
 }
@@ -83,6 +164,7 @@ void machine_free(Machine *m)
         device_free(g_ptr_array_index(m->devices, i));
     }
     g_ptr_array_free(m->devices, true);
+    g_ptr_array_free(m->watched, true);
     space_free(m->memory);
     space_free(m->io);
     clock_free(m->clock);

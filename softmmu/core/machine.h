@@ -25,6 +25,10 @@ typedef struct Machine {
     unsigned num_cpus;
     struct Accel *accel;
     void *board;           /* the board's own struct */
+    GPtrArray *watched;    /* IrqNotifier *: every one that is served; machine lock */
+    /* An engine that serves them: true if it took (gave up) this one.  NULL: the main loop does. */
+    bool (*irq_engine)(void *opaque, IrqNotifier *notifier, bool on);
+    void *irq_engine_opaque;
 } Machine;
 
 /* Everything but CPUs, accelerator and devices.  ram_size: bytes, multiple of 4096. */
@@ -38,5 +42,7 @@ Device *machine_add_device(Machine *m, const char *type, const char *id, GError 
 Device *machine_own_device(Machine *m, Device *dev, GError **error);
 /* The first device with this id, or NULL. */
 Device *machine_find_device(const Machine *m, const char *id);
+/* Who serves the interrupts' eventfds from now on: see irq_engine.  Main thread, machine lock held. */
+void machine_set_irq_engine(Machine *m, bool (*engine)(void *opaque, IrqNotifier *notifier, bool on), void *opaque);
 /* Reset every device, in creation order.  Machine lock held, vCPUs stopped. */
 void machine_reset_devices(Machine *m);

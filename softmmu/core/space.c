@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "hw/core/notify.h"
 #include "softmmu/core/exclusive.h"
 #include "softmmu/core/ram.h"
 #include "util/log.h"
@@ -207,6 +208,13 @@ void space_commit(AddressSpace *space)
         space->changed = false;
         swap_view(space);
     }
+}
+
+void space_refresh(AddressSpace *space)
+{
+    space_begin(space);
+    space->changed = true;
+    space_commit(space);
 }
 
 /* ---- mappings ---- */
@@ -441,6 +449,10 @@ void space_write(AddressSpace *space, uint64_t addr, uint64_t value, unsigned si
         for (unsigned i = 0; i < size; i++) {
             space_write(space, addr + i, value >> (i * 8), 1);
         }
+        return;
+    }
+    if (unlikely(r->region->num_notifiers) &&
+        region_notify(r->region, r->offset + (addr - r->start), value, size)) {
         return;
     }
     if (!needs_lock(space, r->region)) {

@@ -48,6 +48,9 @@ void space_add_listener(AddressSpace *space, void (*changed)(void *opaque), void
 /* The same pair as was added. */
 void space_remove_listener(AddressSpace *space, void (*changed)(void *opaque), void *opaque);
 
+/* A region's notifiers changed: tell the listeners. */
+void space_refresh(AddressSpace *space);
+
 /* The range that holds addr; false in a hole.  Valid until the map changes. */
 bool space_lookup(const AddressSpace *space, uint64_t addr, FlatRange *out);
 

@@ -124,6 +124,25 @@ static int vcpu_ioctl(Fake *f, unsigned long request, void *arg)
     }
 }
 
+static int ioeventfd(Fake *f, const struct kvm_ioeventfd *io)
+{
+    unsigned n = 0;
+    if (f->refuse_ioevents) {
+        return -ENOSPC;
+    }
+    while (n < f->num_ioevents && (f->ioevents[n].addr != io->addr || f->ioevents[n].fd != io->fd)) {
+        n++;
+    }
+    if (!(io->flags & KVM_IOEVENTFD_FLAG_DEASSIGN)) {
+        g_assert_cmpuint(f->num_ioevents, <, ARRAY_LEN(f->ioevents));
+        f->ioevents[f->num_ioevents++] = *io;
+        return 0;
+    }
+    g_assert_cmpuint(n, <, f->num_ioevents); /* only what was assigned is taken away */
+    f->ioevents[n] = f->ioevents[--f->num_ioevents];
+    return 0;
+}
+
 static int fake_ioctl(void *opaque, int fd, unsigned long request, void *arg)
 {
     Fake *f = opaque;
@@ -156,6 +175,8 @@ static int fake_ioctl(void *opaque, int fd, unsigned long request, void *arg)
     case KVM_SET_CLOCK:
         g_assert_cmpuint(((struct kvm_clock_data *)arg)->clock, <, 1ull << 40);
         return 0;
+    case KVM_IOEVENTFD:
+        return ioeventfd(f, arg);
     case KVM_SET_TSS_ADDR:
     case KVM_SET_IDENTITY_MAP_ADDR:
     case KVM_ENABLE_CAP:

@@ -31,6 +31,9 @@ struct Fake {
     int fds, maps;               /* open now: 0 in the end */
     unsigned vectors[8], num_vectors; /* of KVM_INTERRUPT */
     unsigned slots;              /* in use */
+    struct kvm_ioeventfd ioevents[8]; /* as assigned */
+    unsigned num_ioevents;
+    bool refuse_ioevents;
     struct kvm_run *run;
     void *opaque;                /* the script's */
     struct kvm_regs regs;

@@ -3,6 +3,7 @@
 #include "softmmu/core/machine.h"
 
 #include <string.h>
+#include <unistd.h>
 
 typedef struct Probe {
     Device dev;
@@ -128,11 +129,104 @@ static void test_dma(void)
     machine_free(m);
 }
 
+/* Writes that set eventfds instead of reaching the device. */
+static void test_write_notifiers(void)
+{
+    Machine *m = make();
+    Device *dev = machine_add_device(m, "probe", "a", NULL, NULL);
+    Region *region = device_region(dev, 0);
+    WriteNotifier list[] = {{.size = 1, .match = true, .value = 7, .fd = event_new(NULL)},
+                            {.size = 2, .fd = event_new(NULL)}};
+    space_map_whole(m->io, 0x100, region);
+    m->env.set_notifiers(m, region, list, 2);
+    space_write(m->io, 0x100, 7, 1);
+    space_write(m->io, 0x100, 0xff07, 1); /* what is above the size does not count */
+    g_assert_cmpuint(event_take(list[0].fd), ==, 2);
+    g_assert_cmpuint(event_take(list[0].fd), ==, 0);
+    g_assert_cmphex(container_of(dev, Probe, dev)->s.value, ==, 0x5a);
+    space_write(m->io, 0x100, 6, 1);
+    g_assert_cmphex(container_of(dev, Probe, dev)->s.value, ==, 6);
+    space_write(m->io, 0x100, 7, 2); /* not wholly inside: two bytes, as ever */
+    g_assert_cmpuint(event_take(list[0].fd), ==, 1);
+    g_assert_cmpuint(event_take(list[1].fd), ==, 0);
+    m->env.set_notifiers(m, region, list, 0);
+    space_write(m->io, 0x100, 7, 1);
+    g_assert_cmpuint(event_take(list[0].fd), ==, 0);
+    g_assert_cmphex(container_of(dev, Probe, dev)->s.value, ==, 7);
+    close(list[0].fd);
+    close(list[1].fd);
+    machine_free(m);
+}
+
+/* ---- interrupts' eventfds ---- */
+
+static uint32_t sent;
+static unsigned fired, engine_has;
+
+static void note_msi(void *opaque, uint64_t addr, uint32_t data)
+{
+    sent += data;
+}
+
+static void note_fire(void *opaque)
+{
+    fired++;
+}
+
+static bool engine(void *opaque, IrqNotifier *n, bool on)
+{
+    engine_has += on ? 1u : -1u;
+    return true;
+}
+
+static void dispatch(void)
+{
+    while (g_main_context_iteration(NULL, false)) {
+    }
+}
+
+static void test_irq_notifiers(void)
+{
+    Machine *m = make();
+    IrqNotifier message = {.fd = event_new(NULL), .addr = 0xfee00000, .data = 0x41};
+    IrqNotifier line = {.fd = event_new(NULL), .fire = note_fire};
+    m->env.msi = note_msi;
+    m->env.watch(m, &message, true);
+    m->env.watch(m, &line, true);
+    event_set(message.fd);
+    event_set(message.fd);
+    event_set(line.fd);
+    dispatch();
+    g_assert_cmphex(sent, ==, 0x41); /* two that come together are one interrupt */
+    g_assert_cmpuint(fired, ==, 1);
+    machine_set_irq_engine(m, engine, m);
+    g_assert_cmpuint(engine_has, ==, 1); /* lines stay here */
+    event_set(message.fd);
+    event_set(line.fd);
+    dispatch();
+    g_assert_cmphex(sent, ==, 0x41);
+    g_assert_cmpuint(fired, ==, 2);
+    machine_set_irq_engine(m, NULL, NULL);
+    g_assert_cmpuint(engine_has, ==, 0);
+    dispatch(); /* what the engine left is not lost */
+    g_assert_cmphex(sent, ==, 0x82);
+    m->env.watch(m, &message, false);
+    m->env.watch(m, &line, false);
+    event_set(message.fd);
+    dispatch();
+    g_assert_cmphex(sent, ==, 0x82);
+    close(message.fd);
+    close(line.fd);
+    machine_free(m);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/machine/devices", test_devices);
     g_test_add_func("/machine/requests", test_requests);
     g_test_add_func("/machine/dma", test_dma);
+    g_test_add_func("/machine/write_notifiers", test_write_notifiers);
+    g_test_add_func("/machine/irq_notifiers", test_irq_notifiers);
     return g_test_run();
 }
