@@ -13,6 +13,7 @@
 #include "target/x86/flags.h"
 #include "target/x86/mem.h"
 #include "tcg/jit.h"
+#include "tests/cpu/mix.h"
 #include "tests/cpu/values.h"
 
 enum { MAX_BLOCK = 8 };
@@ -31,49 +32,6 @@ typedef struct Seq {
     uint8_t cc_op;
     uint64_t cc_dst, cc_src;
 } Seq;
-
-typedef struct Result {
-    Outcome outcome;
-    X87 fpu;
-    bool paused; /* nothing else tells whether a PAUSE was executed */
-} Result;
-
-enum { CLASS_X87, CLASS_VECTOR, CLASS_OTHER, NUM_CLASSES };
-static unsigned *choices[NUM_CLASSES];
-static unsigned num_choices[NUM_CLASSES], all_choices;
-
-static unsigned class_of(const InsnRow *row)
-{
-    return row->attr & (A_X87 | A_MMX) ? CLASS_X87 : row->attr & A_SSE ? CLASS_VECTOR : CLASS_OTHER;
-}
-
-/* Rows worth mixing: those of 64-bit code that neither trap by nature nor depend on time. */
-static void choose_rows(const char *name, const FeatureSet *features)
-{
-    for (unsigned k = 0; k < NUM_CLASSES; k++) {
-        choices[k] = g_new0(unsigned, insn_num_rows);
-    }
-    for (unsigned r = 0; r < insn_num_rows; r++) {
-        const InsnRow *row = &insn_rows[r];
-        if (row_runs_in_user_mode(row) && (row->modes & MODE_64) && !(row->attr & A_NODIFF) && !(row->attr & A_REP) &&
-            feature_in(features, row->feature) && (!name || strcmp(name, row->name) == 0) &&
-            strncmp(row->name, "popf", 4) != 0) {
-            unsigned k = class_of(row);
-            choices[k][num_choices[k]++] = r;
-            all_choices++;
-        }
-    }
-}
-
-/* There are many more vector rows than others: a third of the instructions are of each class. */
-static unsigned random_row(Rng *rng)
-{
-    unsigned k;
-    do {
-        k = (unsigned)(rng_next(rng) % NUM_CLASSES);
-    } while (!num_choices[k]);
-    return choices[k][rng_next(rng) % num_choices[k]];
-}
 
 /* A memory operand later in a block must not depend on registers that the block has changed. */
 static bool independent(const Insn *i)
@@ -99,13 +57,13 @@ static void move_rip_relative(Seq *s, const Case *c, const Insn *i, uint8_t *byt
     }
 }
 
-static bool add_insn(Seq *s, Rng *rng, const FeatureSet *features)
+static bool add_insn(Seq *s, Rng *rng, const Mix *mix)
 {
     Case c;
     Insn i;
-    unsigned row = random_row(rng);
+    unsigned row = mix_row(mix, rng);
     if (!case_generate(&c, row, rng) || c.code_size != 2 ||
-        insn_decode(&i, c.bytes, c.len, 2, features) != DECODE_OK || insn_row(&i) != &insn_rows[row]) {
+        insn_decode(&i, c.bytes, c.len, 2, &mix->features) != DECODE_OK || insn_row(&i) != &insn_rows[row]) {
         return false;
     }
     if (s->num == 0) {
@@ -151,10 +109,10 @@ static void random_lazy(Seq *s, Rng *rng)
 }
 
 /* A loop's body over arrays, in the state of a random vector instruction. */
-static bool make_walk(Seq *s, Rng *rng, const FeatureSet *features, unsigned want)
+static bool make_walk(Seq *s, Rng *rng, const Mix *mix, unsigned want)
 {
-    if (!num_choices[CLASS_VECTOR] ||
-        !case_generate(&s->first, choices[CLASS_VECTOR][rng_next(rng) % num_choices[CLASS_VECTOR]], rng) ||
+    if (!mix->num[CLASS_VECTOR] ||
+        !case_generate(&s->first, mix->rows[CLASS_VECTOR][rng_next(rng) % mix->num[CLASS_VECTOR]], rng) ||
         s->first.code_size != 2) {
         return false;
     }
@@ -162,8 +120,8 @@ static bool make_walk(Seq *s, Rng *rng, const FeatureSet *features, unsigned wan
     walk_registers(&s->first, rng);
     for (unsigned tries = 0; s->num < want && tries < 200; tries++) {
         Insn i;
-        unsigned len = walk_insn(rng, feature_in(features, FEAT_AVX), s->bytes + s->len);
-        if (insn_decode(&i, s->bytes + s->len, len, 2, features) == DECODE_OK) {
+        unsigned len = walk_insn(rng, feature_in(&mix->features, FEAT_AVX), s->bytes + s->len);
+        if (insn_decode(&i, s->bytes + s->len, len, 2, &mix->features) == DECODE_OK) {
             s->len += i.len;
             s->rows[s->num++] = i.row;
             s->attr |= insn_row(&i)->attr;
@@ -172,16 +130,16 @@ static bool make_walk(Seq *s, Rng *rng, const FeatureSet *features, unsigned wan
     return true;
 }
 
-static void make_block(Seq *s, Rng *rng, const FeatureSet *features, unsigned most)
+static void make_block(Seq *s, Rng *rng, const Mix *mix, unsigned most)
 {
     memset(s, 0, sizeof(*s));
     unsigned want = 1 + (unsigned)(rng_next(rng) % most);
     if (rng_next(rng) & 1) {
         random_lazy(s, rng);
     }
-    bool walk = rng_next(rng) % 4 == 0 && make_walk(s, rng, features, want);
+    bool walk = rng_next(rng) % 4 == 0 && make_walk(s, rng, mix, want);
     for (unsigned tries = 0; !walk && s->num < want && tries < 200; tries++) {
-        if (!add_insn(s, rng, features)) {
+        if (!add_insn(s, rng, mix)) {
             continue;
         }
         const InsnRow *row = &insn_rows[s->rows[s->num - 1]];
@@ -190,7 +148,7 @@ static void make_block(Seq *s, Rng *rng, const FeatureSet *features, unsigned mo
         }
     }
     FxImage *fx = &s->first.fx, vectors = *fx;
-    if ((s->attr & (A_X87 | A_MMX)) && class_of(&insn_rows[s->rows[0]]) != CLASS_X87) { /* what comes later has x87 state */
+    if ((s->attr & (A_X87 | A_MMX)) && row_class(&insn_rows[s->rows[0]]) != CLASS_X87) { /* what comes later has x87 state */
         random_fx(&s->first, rng, s->attr & (A_X87 | A_MMX));
         fx->mxcsr = vectors.mxcsr;
         memcpy(fx->xmm, vectors.xmm, sizeof(fx->xmm));
@@ -206,27 +164,13 @@ static void load(Engine *e, const Seq *s)
         memcpy(engine_memory(e, s->mem[m].addr), s->mem[m].bytes, s->mem[m].len);
     }
     memcpy(engine_memory(e, s->first.ip), s->bytes, s->len);
-    X87 *f = &engine_cpu(e)->fpu;
-    f->fop = 0x123;
-    f->fcs = 0x45;
-    f->fds = 0x67;
-    f->fip = 0x1122334455667788;
-    f->fdp = 0x99aabbccddeeff00;
+    result_start_fpu(engine_cpu(e));
     if (s->lazy) {
         X86Cpu *cpu = engine_cpu(e);
         cpu->cc_op = s->cc_op;
         cpu->cc_dst = s->cc_dst;
         cpu->cc_src = s->cc_src;
     }
-}
-
-static void finish(Engine *e, bool done, Result *out)
-{
-    fpu_sync(engine_cpu(e));
-    out->fpu = engine_cpu(e)->fpu;
-    out->paused = engine_cpu(e)->pauses != 0;
-    engine_cpu(e)->pauses = 0;
-    engine_outcome(e, done, &out->outcome);
 }
 
 static void interpret(Engine *e, const Seq *s, Result *out)
@@ -242,14 +186,7 @@ static void interpret(Engine *e, const Seq *s, Result *out)
             break;
         }
     }
-    finish(e, done, out);
-}
-
-static unsigned host_mxcsr(void)
-{
-    unsigned v;
-    __asm__ volatile("stmxcsr %0" : "=m"(v));
-    return v & ~0x3fu; /* but for what C code computed */
+    result_take(e, done, out);
 }
 
 /* jump: what the block would like to have connected to what follows, or 0. */
@@ -328,73 +265,7 @@ static void translate(Engine *e, Jit *jit, const Seq *s, unsigned cut, gva_t end
         printf("left with the guest's vector state: %u, MXCSR %#x\n", cpu->vec_live, host_mxcsr());
         exit(1);
     }
-    finish(e, done, out);
-}
-
-static void explain_fpu(const X87 *a, const X87 *b, GString *why)
-{
-    g_string_append_printf(why, "  x87 cw %x/%x sw %x/%x top %u/%u empty %02x/%02x fop %03x/%03x fcs %x/%x fds %x/%x fip %"
-                           PRIx64 "/%" PRIx64 " fdp %" PRIx64 "/%" PRIx64 "\n", a->cw, b->cw, a->sw, b->sw, a->top, b->top,
-                           a->empty, b->empty, a->fop, b->fop, a->fcs, b->fcs, a->fds, b->fds, a->fip, b->fip, a->fdp,
-                           b->fdp);
-    for (unsigned i = 0; i < 8; i++) {
-        if (a->r[i].mant != b->r[i].mant || a->r[i].se != b->r[i].se) {
-            g_string_append_printf(why, "  r%u %04x:%016" PRIx64 " / %04x:%016" PRIx64 "\n", i, a->r[i].se, a->r[i].mant,
-                                   b->r[i].se, b->r[i].mant);
-        }
-    }
-}
-
-static bool same_fpu(const X87 *a, const X87 *b)
-{
-    for (unsigned i = 0; i < 8; i++) {
-        if (a->r[i].mant != b->r[i].mant || a->r[i].se != b->r[i].se) {
-            return false;
-        }
-    }
-    return a->cw == b->cw && a->sw == b->sw && a->top == b->top && a->empty == b->empty && a->fop == b->fop &&
-           a->fcs == b->fcs && a->fds == b->fds && a->fip == b->fip && a->fdp == b->fdp;
-}
-
-static bool same(const Seq *s, const Outcome *a, const Outcome *b, GString *why)
-{
-    bool same = true;
-    if (a->vector != b->vector || a->error != b->error || a->cr2 != b->cr2 || a->rip != b->rip) {
-        g_string_append_printf(why, "  vector %d/%d error %x/%x cr2 %" PRIx64 "/%" PRIx64 " rip %" PRIx64 "/%" PRIx64 "\n",
-                               a->vector, b->vector, a->error, b->error, a->cr2, b->cr2, a->rip, b->rip);
-        same = false;
-    }
-    for (unsigned i = 0; i < 16; i++) {
-        if (a->r[i] != b->r[i]) {
-            g_string_append_printf(why, "  r%u %016" PRIx64 " / %016" PRIx64 "\n", i, a->r[i], b->r[i]);
-            same = false;
-        }
-    }
-    uint32_t mask = (FL_OSZAPC | FL_DF) & ~(a->vector == -1 ? s->undef : s->ever_undef);
-    if ((a->flags ^ b->flags) & mask) {
-        g_string_append_printf(why, "  flags %03x / %03x\n", a->flags & 0xfff, b->flags & 0xfff);
-        same = false;
-    }
-    if (a->fx.mxcsr != b->fx.mxcsr || memcmp(a->fx.xmm, b->fx.xmm, sizeof(a->fx.xmm)) != 0 ||
-        memcmp(a->fx.ymm, b->fx.ymm, sizeof(a->fx.ymm)) != 0) {
-        g_string_append_printf(why, "  mxcsr %x/%x", a->fx.mxcsr, b->fx.mxcsr);
-        for (unsigned i = 0; i < 16; i++) {
-            if (memcmp(a->fx.xmm[i], b->fx.xmm[i], 16) != 0) {
-                g_string_append_printf(why, "  xmm%u %016" PRIx64 "%016" PRIx64 " / %016" PRIx64 "%016" PRIx64 "\n", i,
-                                       a->fx.xmm[i][1], a->fx.xmm[i][0], b->fx.xmm[i][1], b->fx.xmm[i][0]);
-            }
-            if (memcmp(a->fx.ymm[i], b->fx.ymm[i], 16) != 0) {
-                g_string_append_printf(why, "  ymm%u %016" PRIx64 "%016" PRIx64 " / %016" PRIx64 "%016" PRIx64 "\n", i,
-                                       a->fx.ymm[i][1], a->fx.ymm[i][0], b->fx.ymm[i][1], b->fx.ymm[i][0]);
-            }
-        }
-        same = false;
-    }
-    if (a->mem_hash != b->mem_hash) {
-        g_string_append(why, "  memory differs\n");
-        same = false;
-    }
-    return same;
+    result_take(e, done, out);
 }
 
 static void report(const Seq *s, uint64_t seed, const char *why)
@@ -439,16 +310,17 @@ int main(int argc, char **argv)
         return 2;
     }
     native_features(&features);
-    choose_rows(name, &features);
+    Mix mix;
+    mix_init(&mix, name, 2, false, &features);
     Engine *a = engine_start(&features), *b = engine_start(&features);
     Jit *jit = jit_new(engine_cpu(b), 1 << 20, NULL, &error);
-    if (!jit || all_choices == 0) {
+    if (!jit || mix.total == 0) {
         fprintf(stderr, "blocks: %s\n", jit ? "no row is chosen" : error->message);
         return 2;
     }
     engine_memory_reset(a, seed);
     engine_memory_reset(b, seed);
-    printf("seed %" PRIu64 ", %u rows\n", seed, all_choices);
+    printf("seed %" PRIu64 ", %u rows\n", seed, mix.total);
     Rng seeds;
     rng_seed(&seeds, seed);
     for (uint64_t n = 0; n < count && differences < 12; n++) {
@@ -457,21 +329,13 @@ int main(int argc, char **argv)
         Seq s;
         Result want, got;
         rng_seed(&rng, own);
-        make_block(&s, &rng, &features, most);
+        make_block(&s, &rng, &mix, most);
         interpret(a, &s, &want);
         gva_t end = want.outcome.vector == -1 ? want.outcome.rip : ~0ull;
         translate(b, jit, &s, s.num > 1 ? (unsigned)(rng_next(&rng) % s.num) : 0, end, &features, &got);
         g_autoptr(GString) why = g_string_new(NULL);
-        bool agree = same(&s, &want.outcome, &got.outcome, why);
-        if (want.paused != got.paused) {
-            g_string_append_printf(why, "  PAUSE %d/%d\n", want.paused, got.paused);
-            agree = false;
-        }
-        if (!same_fpu(&want.fpu, &got.fpu)) {
-            explain_fpu(&want.fpu, &got.fpu, why);
-            agree = false;
-        }
-        if (!agree) {
+        uint32_t undef = want.outcome.vector == -1 ? s.undef : s.ever_undef;
+        if (!result_same(&want, &got, undef, why)) {
             report(&s, own, why->str);
             differences++;
             engine_memory_reset(a, ++seed);
@@ -482,8 +346,6 @@ int main(int argc, char **argv)
     jit_free(jit);
     engine_stop(b);
     engine_stop(a);
-    for (unsigned k = 0; k < NUM_CLASSES; k++) {
-        g_free(choices[k]);
-    }
+    mix_free(&mix);
     return differences != 0;
 }

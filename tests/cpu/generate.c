@@ -522,12 +522,23 @@ static uint32_t choose_ip(Rng *rng, unsigned len)
 bool case_generate(Case *c, unsigned row_index, Rng *rng)
 {
     const InsnRow *row = &insn_rows[row_index];
-    if (!row_runs_in_user_mode(row)) {
+    return case_generate_for(c, row_index,
+                             row->modes == MODE_64      ? 2
+                             : row->modes == MODE_16_32 ? 1
+                             : chance(rng, 6)           ? 1
+                                                        : 2,
+                             rng);
+}
+
+bool case_generate_for(Case *c, unsigned row_index, unsigned code_size, Rng *rng)
+{
+    const InsnRow *row = &insn_rows[row_index];
+    if (!row_runs_in_user_mode(row) || !(row->modes & (code_size == 2 ? MODE_64 : MODE_16_32))) {
         return false;
     }
     memset(c, 0, offsetof(Case, mem));
     c->row = (uint16_t)row_index;
-    c->code_size = row->modes == MODE_64 ? 2 : row->modes == MODE_16_32 ? 1 : chance(rng, 6) ? 1 : 2;
+    c->code_size = (uint8_t)code_size;
     random_registers(c, rng);
     random_fx(c, rng, row->attr);
     bool components = row->name[0] == 'x' && (saves_state(row) || restores_state(row)); /* chosen by EAX */
@@ -549,7 +560,7 @@ bool case_generate(Case *c, unsigned row_index, Rng *rng)
     put_modrm(&e);
     put_immediates(&e);
     if (e.at > 15 || (components && (c->r[RAX] & OTHER_COMPONENTS))) {
-        return case_generate(c, row_index, rng);
+        return case_generate_for(c, row_index, code_size, rng);
     }
     c->len = (uint8_t)e.at;
     c->ip = choose_ip(rng, c->len);

@@ -84,6 +84,8 @@ void rng_seed(Rng *rng, uint64_t seed);
 uint64_t rng_next(Rng *rng);
 /* A random case of this row; false when the row cannot be run in user mode. */
 bool case_generate(Case *c, unsigned row, Rng *rng);
+/* The same for code of this size, 1 or 2 as in Case; false, too, when the row has no such encoding. */
+bool case_generate_for(Case *c, unsigned row, unsigned code_size, Rng *rng);
 /*
  * Put the case and the native side's way out behind it into the code area.  A case may read both, so the interpreter's
  * memory has them as well.
