@@ -140,6 +140,9 @@ bool emit_call(Tr *t, const Insn *i);
 bool emit_group5(Tr *t, const Insn *i);
 /* ---- emit_system.c ---- */
 bool emit_system(Tr *t, const Insn *i);
+/* ---- emit_syscall.c: in 64-bit code; SYSRET of 64 bits, at CPL 0 ---- */
+bool emit_syscall(Tr *t);
+bool emit_sysret(Tr *t);
 /* ---- emit_vector.c: SSE and AVX ---- */
 bool emit_vector(Tr *t, const Insn *i);
 /* What a vector instruction does with memory. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the kernel's entry and exit paths are full of: CLI, SWAPGS, STAC, CLAC.  Privileged: only for code of CPL 0. */
+/* What the kernel's entry and exit paths are full of: CLI, STI, SWAPGS, STAC, CLAC; mostly for code of CPL 0. */
 #include "tcg/emit.h"
 
 /* No interrupt becomes possible by it: nothing to look at. */
@@ -36,18 +36,30 @@ static bool emit_set_ac(Tr *t, bool set)
     return true;
 }
 
-bool emit_system(Tr *t, const Insn *i)
+/* In its shadow nothing is held back but what waits already, and then the handler is called (vcpu_sti_idle()). */
+static bool emit_sti(Tr *t)
 {
-    uint8_t map = insn_row(i)->map;
-    if ((t->src->mode >> JIT_MODE_CPL_SHIFT & 3) != 0) {
-        return false;
+    Asm *a = &t->a;
+    tr_flags_to_cpu(t);
+    t->place = FLAGS_IN_CPU;
+    asm_op(a, 0, ENC_1, 0xf7, 0, CPU_MEM(eflags)); /* test dword [eflags], IF */
+    asm_le(a, FL_IF, 4);
+    uint8_t *set = asm_jcc(a, 5);
+    asm_op(a, 0, ENC_1, 0xf7, 0, CPU_MEM(events));
+    asm_le(a, EVENT_INTR, 4);
+    tr_stub(t)->from[0] = asm_jcc(a, 5);
+    asm_op(a, 0, ENC_1, 0x81, 1, CPU_MEM(eflags)); /* or */
+    asm_le(a, FL_IF, 4);
+    asm_store_imm8(a, CPU_MEM(shadow), SHADOW_STI);
+    if (!a->full) {
+        asm_patch(set, a->p);
     }
-    if (map == MAP_1 && i->opcode == 0xfa) {
-        return emit_cli(t);
-    }
-    if (map != MAP_0F || i->opcode != 0x01) {
-        return false;
-    }
+    tr_exit_to(t, t->rip[t->n + 1]);
+    return true;
+}
+
+static bool emit_0f01(Tr *t, const Insn *i)
+{
     switch (i->modrm) {
     case 0xca:
     case 0xcb:
@@ -57,4 +69,34 @@ bool emit_system(Tr *t, const Insn *i)
     default:
         return false;
     }
+}
+
+/* What CPL 0 may do in any case. */
+static bool emit_privileged(Tr *t, const Insn *i)
+{
+    if (insn_row(i)->map == MAP_1) {
+        return i->opcode == 0xfa ? emit_cli(t) : i->opcode == 0xfb && emit_sti(t);
+    }
+    if (insn_row(i)->map != MAP_0F) {
+        return false;
+    }
+    switch (i->opcode) {
+    case 0x01:
+        return emit_0f01(t, i);
+    case 0x07:
+        return i->osize == 3 && emit_sysret(t);
+    default:
+        return false;
+    }
+}
+
+bool emit_system(Tr *t, const Insn *i)
+{
+    if ((t->src->mode >> 4 & 3) != 2) {
+        return false; /* 64-bit code only */
+    }
+    if (insn_row(i)->map == MAP_0F && i->opcode == 0x05) {
+        return emit_syscall(t);
+    }
+    return (t->src->mode >> JIT_MODE_CPL_SHIFT & 3) == 0 && emit_privileged(t, i);
 }

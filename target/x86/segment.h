@@ -18,6 +18,9 @@ enum {
     DESC_TSS16 = 1, DESC_LDT = 2, DESC_TSS16_BUSY = 3, DESC_CALL16 = 4, DESC_TASK_GATE = 5, DESC_INT16 = 6,
     DESC_TRAP16 = 7, DESC_TSS32 = 9, DESC_TSS32_BUSY = 11, DESC_CALL32 = 12, DESC_INT32 = 14, DESC_TRAP32 = 15,
 };
+/* What SYSCALL and its like load, but for the privilege and the kind of code. */
+#define SEG_FLAT_CODE (SEG_P | SEG_S | SEG_CODE | SEG_READ | SEG_ACCESSED | SEG_G)
+#define SEG_FLAT_DATA (SEG_P | SEG_S | SEG_WRITE | SEG_ACCESSED | SEG_G | SEG_DB)
 #define DESC_TSS_BUSY_BIT 2
 
 static inline uint32_t desc_attr(const Desc *d)

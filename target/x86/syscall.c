@@ -9,8 +9,6 @@
 #include "target/x86/debug.h"
 #include "target/x86/segment.h"
 
-#define FLAT_CODE (SEG_P | SEG_S | SEG_CODE | SEG_READ | SEG_ACCESSED | SEG_G)
-#define FLAT_DATA (SEG_P | SEG_S | SEG_WRITE | SEG_ACCESSED | SEG_G | SEG_DB)
 #define SYSRET_FLAGS (FL_ALL & ~(uint32_t)(FL_RF | FL_VM))
 
 /* Base 0, 4 GiB; what seg_update() would find for it. */
@@ -24,8 +22,8 @@ static void set_flat(Segment *s, uint16_t sel, uint32_t attr)
 static void load_flat(X86Cpu *cpu, uint16_t cs, uint16_t ss, unsigned dpl, bool long_code)
 {
     uint32_t privilege = dpl << SEG_DPL_SHIFT;
-    set_flat(&cpu->seg[SEG_CS], (uint16_t)((cs & ~3) | dpl), FLAT_CODE | privilege | (long_code ? SEG_L : SEG_DB));
-    set_flat(&cpu->seg[SEG_SS], (uint16_t)((ss & ~3) | dpl), FLAT_DATA | privilege);
+    set_flat(&cpu->seg[SEG_CS], (uint16_t)((cs & ~3) | dpl), SEG_FLAT_CODE | privilege | (long_code ? SEG_L : SEG_DB));
+    set_flat(&cpu->seg[SEG_SS], (uint16_t)((ss & ~3) | dpl), SEG_FLAT_DATA | privilege);
     cpu_update_mode(cpu);
 }
 
