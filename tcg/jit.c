@@ -131,6 +131,26 @@ void jit_connect(Jit *jit, uintptr_t jump, const JitCode *code)
     __atomic_store_n(place, d, __ATOMIC_RELEASE);
 }
 
+void jit_disable(Jit *jit, JitCode *code, const JitCode *instead)
+{
+    uint8_t *at = jit->rw + (code->entry[JIT_ENTRY_BODY] - jit->rx);
+    if (!code->disabled) {
+        memcpy(code->body, at, sizeof(code->body));
+        code->disabled = true;
+    }
+    int32_t d = (int32_t)((instead ? instead->entry[JIT_ENTRY_CHECKED] : code->leave) - (code->entry[JIT_ENTRY_BODY] + 5));
+    at[0] = 0xe9;
+    memcpy(at + 1, &d, 4);
+}
+
+void jit_enable(Jit *jit, JitCode *code)
+{
+    if (code->disabled) {
+        memcpy(jit->rw + (code->entry[JIT_ENTRY_BODY] - jit->rx), code->body, sizeof(code->body));
+        code->disabled = false;
+    }
+}
+
 void jit_remember(Jit *jit, const JitCode *code)
 {
     jit->table[jit_table_index(code->rip)] = (JitPlace){.rip = code->rip, .code = code->entry[JIT_ENTRY_CHECKED]};

@@ -19,8 +19,7 @@ typedef struct Jit Jit;
 typedef struct JitPage {
     uint32_t itlb_id;    /* itlb_id() */
     bool global;
-    const uint32_t *gen; /* the code is run only while *gen == value; NULL: it never changes */
-    uint32_t value;
+    const uint64_t *changed; /* the code is run only while *changed == 0; NULL: it never changes */
 } JitPage;
 
 typedef struct JitSource {
@@ -50,6 +49,9 @@ typedef struct JitCode {
     unsigned num_pages;
     JitPage pages[2];
     const uint8_t *entry[JIT_ENTRIES];
+    const uint8_t *leave; /* where to go when it may not be run */
+    uint8_t body[5];      /* while disabled: what was at JIT_ENTRY_BODY */
+    bool disabled;
     struct JitCode *next; /* the caller's */
 } JitCode;
 
@@ -60,7 +62,7 @@ static inline uint32_t itlb_id(gpa_t phys, bool user)
 }
 
 /*
- * code_size: bytes of host code kept at most; near: pages of RAM's bookkeeping, to be in reach of the code, or NULL.
+ * code_size: bytes of host code kept at most; near: what JitPage.changed points into, to be in reach of the code, or NULL.
  * NULL with an error when the host refuses the mapping.
  */
 Jit *jit_new(X86Cpu *cpu, size_t code_size, const void *near, GError **error);
@@ -102,6 +104,12 @@ void jit_flush(Jit *jit);
  */
 uintptr_t jit_run(Jit *jit, const JitCode *code);
 void jit_connect(Jit *jit, uintptr_t jump, const JitCode *code);
+/*
+ * The bytes that `code` was made of are others now: whoever enters it goes to `instead`, code for the same place, or leaves
+ * when that is NULL.  Undone by jit_enable().
+ */
+void jit_disable(Jit *jit, JitCode *code, const JitCode *instead);
+void jit_enable(Jit *jit, JitCode *code);
 /* Remember code by its address, for indirect jumps. */
 void jit_remember(Jit *jit, const JitCode *code);
 

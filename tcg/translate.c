@@ -210,21 +210,22 @@ static void check_bytes(Tr *t, unsigned n, uint8_t **fail)
 {
     Asm *a = &t->a;
     const JitPage *page = &t->src->pages[n];
-    if (!page->gen) {
+    if (!page->changed) {
         return;
     }
-    /* cmp dword [rip + d], value: 10 bytes */
-    int64_t d = (const uint8_t *)page->gen - (jit_rx(t->jit, a->p) + 10);
+    /* cmp qword [rip + d], 0: 8 bytes */
+    int64_t d = (const uint8_t *)page->changed - (jit_rx(t->jit, a->p) + 8);
     if (d == (int32_t)d) {
-        asm_byte(a, 0x81);
+        asm_byte(a, 0x48);
+        asm_byte(a, 0x83);
         asm_byte(a, 0x3d);
         asm_le(a, (uint64_t)d, 4);
-        asm_le(a, page->value, 4);
-        *fail = asm_jcc(a, 5);
     } else {
-        asm_mov_imm(a, H_T1, (uint64_t)(uintptr_t)page->gen);
-        check32(t, op_mem(H_T1, 0), page->value, fail);
+        asm_mov_imm(a, H_T1, (uint64_t)(uintptr_t)page->changed);
+        asm_op(a, ENC_W, ENC_1, 0x83, 7, op_mem(H_T1, 0));
     }
+    asm_byte(a, 0);
+    *fail = asm_jcc(a, 5);
 }
 
 enum { ENTRY_CHECKS = 6 };
@@ -310,6 +311,7 @@ bool jit_translate(Jit *jit, const JitSource *src, JitCode *out)
             asm_patch(fail[i], t.a.p);
         }
     }
+    out->leave = jit_rx(jit, t.a.p);
     leave(&t, src->rip);
     if (t.a.full) {
         return false;

@@ -5,26 +5,45 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "accel/tcg/chaos.h"
 #include "softmmu/core/machine.h"
 #include "target/x86/cpuid.h"
 #include "target/x86/disas.h"
 #include "target/x86/mem.h"
 #include "tcg/jit.h"
 
-BlockCache *block_cache_new(size_t arena_size)
+static void *map_zeros(size_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    g_assert(p != MAP_FAILED);
+    return p;
+}
+
+static size_t num_pages(const BlockCache *c)
+{
+    return (size_t)(c->ram->size >> PAGE_SHIFT);
+}
+
+BlockCache *block_cache_new(size_t arena_size, Ram *ram)
 {
     BlockCache *c = g_new0(BlockCache, 1);
     c->size = arena_size;
-    c->arena = mmap(NULL, arena_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    g_assert(c->arena != MAP_FAILED);
+    c->arena = map_zeros(arena_size);
+    c->ram = ram;
+    c->changed = map_zeros(num_pages(c) * sizeof(*c->changed));
+    c->in_page = map_zeros(num_pages(c) * sizeof(Block *));
+    ram_add_reader(ram, c->changed);
     return c;
 }
 
 void block_cache_free(BlockCache *c)
 {
     if (c) {
+        ram_remove_reader(c->ram, c->changed);
         jit_free(c->jit);
         munmap(c->arena, c->size);
+        munmap(c->changed, num_pages(c) * sizeof(*c->changed));
+        munmap(c->in_page, num_pages(c) * sizeof(Block *));
         g_free(c);
     }
 }
@@ -33,6 +52,7 @@ static void flush(BlockCache *c)
 {
     memset(c->buckets, 0, sizeof(c->buckets));
     memset(c->jump, 0, sizeof(c->jump));
+    madvise(c->in_page, num_pages(c) * sizeof(Block *), MADV_DONTNEED); /* zeros again */
     if (c->jit) {
         jit_flush(c->jit);
     }
@@ -51,8 +71,8 @@ void *block_alloc(BlockCache *c, size_t size)
     return p;
 }
 
-/* Code outside RAM changes only with the memory map. */
-static const uint32_t no_gen;
+/* Code outside RAM changes only with the memory map; a dead block never becomes valid by itself. */
+static const uint64_t never_changes = 0, always_changed = 1;
 
 static unsigned bucket_of(gpa_t phys, unsigned code_size)
 {
@@ -61,116 +81,268 @@ static unsigned bucket_of(gpa_t phys, unsigned code_size)
 }
 
 /*
- * Announce that bytes [offset, offset + len) of a RAM page are about to be decoded: from now on writes there are
- * seen.  A page that held no code may still be writable through some vCPU's TLB: all are stopped to take that away.
+ * Announce that granules of a RAM page are about to be decoded: from now on writes there are seen.  A page that held no
+ * code may still be writable through some vCPU's TLB: all are stopped to take that away.
  */
-static void watch_code(X86Cpu *cpu, RamPage *page, const uint8_t *host_page, unsigned offset, unsigned len)
+static void watch_granules(const InterpVcpu *v, size_t page, uint64_t granules)
 {
-    uint64_t mask = MASK64((offset + len - 1) >> 6, offset >> 6);
-    uint64_t old = __atomic_fetch_or(&page->code, mask, __ATOMIC_SEQ_CST);
-    if (old == 0) {
-        Machine *m = cpu->machine;
+    Machine *m = v->cpu->machine;
+    if (__atomic_fetch_or(&m->ram->pages[page].code, granules, __ATOMIC_SEQ_CST) == 0) {
         exclusive_begin(m->lock);
         for (unsigned i = 0; i < m->num_cpus; i++) {
-            tlb_protect_page(m->cpus[i], host_page);
+            tlb_protect_page(m->cpus[i], m->ram->host + (page << PAGE_SHIFT));
         }
         exclusive_end(m->lock);
     }
 }
 
-static void log_block(X86Cpu *cpu, const Block *b, gva_t rip, const uint8_t *bytes)
+static void log_block(const X86Cpu *cpu, const Block *b, gva_t rip)
 {
     g_autoptr(GString) text = g_string_new(NULL);
     g_string_append_printf(text, "IN: cpu %u\n", cpu->index);
     for (unsigned n = 0, at = 0; n < b->num; at += b->insns[n].len, n++) {
-        disas_append(text, bytes + at, b->insns[n].len, rip + at, cpu->code_size);
+        disas_append(text, b->copy + at, b->insns[n].len, rip + at, cpu->code_size);
     }
     log_printf("%s\n", text->str);
 }
 
-/* Decode from offset in the page until a block end; 0 instructions when even the first does not fit in the page. */
-static void decode(X86Cpu *cpu, Block *b, const uint8_t *page, unsigned offset)
+/* Decode until a block end; 0 instructions when even the first does not fit in len bytes. */
+static void decode(const X86Cpu *cpu, Block *b, const uint8_t *bytes, unsigned len)
 {
-    unsigned at = offset;
+    unsigned at = 0;
     b->num = 0;
     while (b->num < BLOCK_MAX_INSNS) {
         Insn *i = &b->insns[b->num];
-        DecodeStatus status = insn_decode(i, page + at, (unsigned)PAGE_SIZE - at, cpu->code_size, &cpu->features);
+        DecodeStatus status = insn_decode(i, bytes + at, len - at, cpu->code_size, &cpu->features);
         if (status == DECODE_SHORT) {
             break;
         }
         b->num++;
         at += i->len;
-        if (status != DECODE_OK || (insn_row(i)->attr & A_END) || at >= PAGE_SIZE) {
+        if (status != DECODE_OK || (insn_row(i)->attr & A_END) || at >= len) {
             break;
         }
     }
-    b->bytes = (uint16_t)(at - offset);
+    b->bytes = (uint16_t)at;
 }
 
-/* Bookkeeping of a page of code: its generation, watched bytes; code outside RAM has none. */
-static const uint32_t *watch(X86Cpu *cpu, const FetchEntry *f, unsigned offset, unsigned len, uint32_t *gen)
+static size_t page_index(const BlockCache *c, const uint8_t *host)
 {
-    if (!ram_owns(cpu->machine->ram, f->host)) {
-        *gen = no_gen;
-        return &no_gen;
+    return (size_t)(host - c->ram->host) >> PAGE_SHIFT;
+}
+
+/* How many of the block's bytes are in its first page. */
+static unsigned bytes_in_first(const Block *b)
+{
+    return b->host[1] ? (unsigned)(PAGE_SIZE - (b->phys & (PAGE_SIZE - 1))) : b->bytes;
+}
+
+/* The block's granules in its page n. */
+static uint64_t granules_of(const Block *b, unsigned n)
+{
+    unsigned first = bytes_in_first(b), at = (unsigned)(b->phys & (PAGE_SIZE - 1));
+    return n == 0 ? ram_granules(at, at + first - 1) : ram_granules(0, b->bytes - first - 1);
+}
+
+/* Does memory hold what the block was made of? */
+static bool same_bytes(const Block *b)
+{
+    unsigned first = bytes_in_first(b);
+    return memcmp(b->host[0], b->copy, first) == 0 &&
+           (!b->host[1] || memcmp(b->host[1], b->copy + first, b->bytes - first) == 0);
+}
+
+/* From now on writes to the block's bytes are seen. */
+static void watch_block(const InterpVcpu *v, const Block *b)
+{
+    for (unsigned n = 0; n < 2 && b->host[n]; n++) {
+        if (ram_owns(v->cache->ram, b->host[n])) {
+            watch_granules(v, page_index(v->cache, b->host[n]), granules_of(b, n));
+        }
     }
-    RamPage *page = ram_page(cpu->machine->ram, f->host);
-    watch_code(cpu, page, f->host, offset, len);
-    *gen = __atomic_load_n(&page->code_gen, __ATOMIC_SEQ_CST);
-    return &page->code_gen;
+}
+
+/* ---- blocks by page ---- */
+
+/* Which of the block's pages is it? */
+static unsigned which_page(const BlockCache *c, const Block *b, size_t page)
+{
+    return b->host[1] && page_index(c, b->host[1]) == page;
+}
+
+static void list_block(BlockCache *c, Block *b)
+{
+    b->dead = false;
+    for (unsigned n = 0; n < 2 && b->host[n]; n++) {
+        if (!ram_owns(c->ram, b->host[n])) {
+            b->changed[n] = &never_changes;
+            continue;
+        }
+        size_t page = page_index(c, b->host[n]);
+        b->changed[n] = &c->changed[page];
+        b->in_page[n] = c->in_page[page];
+        c->in_page[page] = b;
+    }
+}
+
+static void unlist_block(BlockCache *c, Block *b)
+{
+    b->dead = true;
+    for (unsigned n = 0; n < 2 && b->host[n]; n++) {
+        b->changed[n] = &always_changed;
+        if (ram_owns(c->ram, b->host[n])) {
+            size_t page = page_index(c, b->host[n]);
+            Block **link = &c->in_page[page];
+            while (*link != b) {
+                link = &(*link)->in_page[which_page(c, *link, page)];
+            }
+            *link = b->in_page[n];
+        }
+    }
+}
+
+/* Jumps that lead to its host code stay connected: they leave there. */
+static void kill_block(BlockCache *c, Block *b)
+{
+    unlist_block(c, b);
+    for (JitCode *code = b->code; code; code = code->next) {
+        jit_disable(c->jit, code, NULL);
+    }
+    c->killed++;
 }
 
 /*
- * Watch first, decode afterwards: a write in between raises the generation.  The bytes are not known before, so a length is
- * guessed, and what was not used stays watched, which costs little.
+ * Something was written to the page's code: blocks that had bytes in those granules are compared with what is there now,
+ * and killed if they differ.  In this order: from now on we hear of writes again, then look.
  */
-static void decode_watched(X86Cpu *cpu, Block *b, const FetchEntry *f, unsigned offset)
+static void look_again(InterpVcpu *v, size_t page)
 {
-    unsigned len = MIN((unsigned)PAGE_SIZE - offset, 64u);
-    b->page_gen2 = NULL;
-    b->page_gen = watch(cpu, f, offset, len, &b->gen);
-    decode(cpu, b, f->host, offset);
-    while (b->bytes > len) {
-        len = b->bytes;
-        watch(cpu, f, offset, len, &b->gen);
-        decode(cpu, b, f->host, offset);
+    BlockCache *c = v->cache;
+    uint64_t written = __atomic_exchange_n(&c->changed[page], 0, __ATOMIC_SEQ_CST);
+    for (Block *b = c->in_page[page], *next; b; b = next) {
+        unsigned n = which_page(c, b, page);
+        next = b->in_page[n];
+        if (granules_of(b, n) & written) {
+            watch_granules(v, page, granules_of(b, n));
+            if (!same_bytes(b) || (v->chaos && chaos_withholds(v->chaos))) {
+                kill_block(c, b);
+            }
+        }
     }
 }
 
-/* The one instruction that begins at the end of a page.  False when its second page is no memory. */
-static bool decode_crossing(X86Cpu *cpu, Block *b, const CodePages *pages, unsigned offset)
+static void look_if_changed(InterpVcpu *v, const FetchEntry *f)
+{
+    BlockCache *c = v->cache;
+    if (f->host && ram_owns(c->ram, f->host)) {
+        size_t page = page_index(c, f->host);
+        if (unlikely(__atomic_load_n(&c->changed[page], __ATOMIC_RELAXED))) {
+            look_again(v, page);
+        }
+    }
+}
+
+/* Is one of the versions of a dead block what memory holds now?  It lives again, and the others are its older ones. */
+static Block *revive(InterpVcpu *v, Block *newest)
+{
+    BlockCache *c = v->cache;
+    for (Block *b = newest, *before = NULL; b; before = b, b = b->older) {
+        if (!same_bytes(b)) {
+            continue;
+        }
+        watch_block(v, b);
+        if (!same_bytes(b)) {
+            continue;
+        }
+        if (before) {
+            before->older = b->older;
+            b->older = newest;
+        }
+        list_block(c, b);
+        for (JitCode *code = b->code; code; code = code->next) {
+            jit_enable(c->jit, code);
+        }
+        c->revived++;
+        return b;
+    }
+    return NULL;
+}
+
+/* A few versions are kept; jumps that still lead to others leave there. */
+static void forget_oldest(BlockCache *c, Block *b)
+{
+    for (unsigned n = 0; n < BLOCK_MAX_OLDER && b; n++) {
+        b = b->older;
+    }
+    for (Block *old = b ? b->older : NULL; old; old = old->older) {
+        for (JitCode *code = old->code; code; code = code->next) {
+            jit_disable(c->jit, code, NULL);
+        }
+    }
+    if (b) {
+        b->older = NULL;
+    }
+}
+
+/* ---- new blocks ---- */
+
+/* Decode what is at offset in the page into b; 0 instructions when even the first does not fit. */
+static void decode_watched(const InterpVcpu *v, Block *b, const FetchEntry *f, unsigned offset)
+{
+    uint8_t bytes[BLOCK_MAX_BYTES];
+    unsigned len = MIN((unsigned)PAGE_SIZE - offset, BLOCK_MAX_BYTES);
+    b->host[0] = f->host + offset;
+    b->host[1] = NULL;
+    do { /* until nobody has written in between */
+        memcpy(bytes, b->host[0], len);
+        decode(v->cpu, b, bytes, len);
+        if (b->num == 0) {
+            return;
+        }
+        b->copy = memcpy(&b->insns[b->num], bytes, b->bytes);
+        watch_block(v, b);
+    } while (!same_bytes(b));
+}
+
+/*
+ * The one instruction that begins at the end of a page.  False when its second page is no memory, or the same one: a block
+ * is in the list of each of its pages once.
+ */
+static bool decode_crossing(const InterpVcpu *v, Block *b, const CodePages *pages, unsigned offset)
 {
     unsigned first = (unsigned)PAGE_SIZE - offset;
     uint8_t bytes[15];
-    if (!pages->second->host || first >= sizeof(bytes)) {
+    if (!pages->second->host || pages->second->host == pages->first->host || first >= sizeof(bytes)) {
         return false;
     }
-    b->page_gen = watch(cpu, pages->first, offset, first, &b->gen);
-    b->page_gen2 = watch(cpu, pages->second, 0, sizeof(bytes) - first, &b->gen2);
+    b->host[0] = pages->first->host + offset;
+    b->host[1] = pages->second->host;
     b->phys2 = pages->second->phys;
-    memcpy(bytes, pages->first->host + offset, first);
-    memcpy(bytes + first, pages->second->host, sizeof(bytes) - first);
-    DecodeStatus status = insn_decode(b->insns, bytes, sizeof(bytes), cpu->code_size, &cpu->features);
-    b->num = 1;
-    b->bytes = b->insns[0].len;
-    return status != DECODE_SHORT && b->bytes > first;
+    do {
+        memcpy(bytes, b->host[0], first);
+        memcpy(bytes + first, b->host[1], sizeof(bytes) - first);
+        DecodeStatus status = insn_decode(b->insns, bytes, sizeof(bytes), v->cpu->code_size, &v->cpu->features);
+        b->num = 1;
+        b->bytes = b->insns[0].len;
+        if (status == DECODE_SHORT || b->bytes <= first) {
+            return false;
+        }
+        b->copy = memcpy(&b->insns[1], bytes, b->bytes);
+        watch_block(v, b);
+    } while (!same_bytes(b));
+    return true;
 }
 
 static Block *new_block(InterpVcpu *v, const CodePages *pages, unsigned offset)
 {
-    BlockCache *c = v->cache;
-    size_t most = sizeof(Block) + BLOCK_MAX_INSNS * sizeof(Insn);
-    if (c->used + most > c->size) {
-        flush(c);
-    }
-    Block *b = (Block *)(void *)(c->arena + c->used);
+    Block *b = (Block *)(void *)(v->cache->arena + v->cache->used);
     b->phys = pages->first->phys + offset;
     b->code_size = v->cpu->code_size;
     return b;
 }
 
-static Block *add_block(InterpVcpu *v, Block *b, const CodePages *pages, unsigned offset)
+/* older: dead blocks that were there before, or NULL. */
+static Block *add_block(InterpVcpu *v, Block *b, Block *older)
 {
     BlockCache *c = v->cache;
     const InsnRow *last = insn_row(&b->insns[b->num - 1]);
@@ -178,13 +350,16 @@ static Block *add_block(InterpVcpu *v, Block *b, const CodePages *pages, unsigne
     b->next_link = 0;
     b->code = NULL;
     b->link[0] = b->link[1] = (BlockLink){.tlb_gen = ~0ull};
-    c->used += (sizeof(Block) + b->num * sizeof(Insn) + 15) & ~(size_t)15;
+    b->older = older;
+    forget_oldest(c, b);
+    list_block(c, b);
+    c->used += (sizeof(Block) + b->num * sizeof(Insn) + b->bytes + 15) & ~(size_t)15;
     c->decoded += b->num;
     Block **bucket = &c->buckets[bucket_of(b->phys, b->code_size)];
     b->next = *bucket;
     *bucket = b;
-    if (log_on(LOG_IN_ASM) && !b->page_gen2) {
-        log_block(v->cpu, b, v->cpu->rip, pages->first->host + offset);
+    if (log_on(LOG_IN_ASM)) {
+        log_block(v->cpu, b, v->cpu->rip);
     }
     return b;
 }
@@ -199,36 +374,50 @@ void block_cut(Block *b, unsigned num)
     b->code = NULL;
 }
 
-/*
- * The blocks of a bucket: those that begin at phys, the last used first.  A block over two pages fits if its second one is
- * mapped now; that look-up may fault, as the instruction's fetch does.
- */
-static Block *find_in_bucket(InterpVcpu *v, CodePages *pages, unsigned offset)
+/* Is the block's second page what is mapped now?  That look-up may fault, as the instruction's fetch does. */
+static bool second_page_fits(InterpVcpu *v, const Block *b, CodePages *pages)
 {
-    X86Cpu *cpu = v->cpu;
+    unsigned first = (unsigned)PAGE_SIZE - (unsigned)(b->phys & (PAGE_SIZE - 1));
+    pages->second = mmu_fetch(v->cpu, code_linear(v->cpu) + first);
+    if (pages->second->phys != b->phys2) {
+        return false;
+    }
+    look_if_changed(v, pages->second); /* may kill it */
+    return true;
+}
+
+/*
+ * The blocks of a bucket: those that begin at phys, the last used first.  Dead ones of one page that do not come to life
+ * again are handed over, as the older ones of the block that is about to be made; those of two pages are forgotten.
+ */
+static Block *find_in_bucket(InterpVcpu *v, CodePages *pages, unsigned offset, Block **dead)
+{
     gpa_t phys = pages->first->phys + offset;
-    Block **bucket = &v->cache->buckets[bucket_of(phys, cpu->code_size)];
+    unsigned code_size = v->cpu->code_size;
+    Block **bucket = &v->cache->buckets[bucket_of(phys, code_size)];
     for (Block **link = bucket, *b; (b = *link) != NULL;) {
-        if (b->phys != phys || b->code_size != cpu->code_size) {
+        if (b->phys != phys || b->code_size != code_size) {
             link = &b->next; /* not even a look at its page: that would be a cache miss for each */
             continue;
         }
-        bool valid = block_valid(b);
-        if (valid && b->page_gen2) {
-            pages->second = mmu_fetch(cpu, code_linear(cpu) + PAGE_SIZE - offset);
-            if (pages->second->phys != b->phys2) {
-                link = &b->next;
-                continue;
-            }
-            valid = __atomic_load_n(b->page_gen2, __ATOMIC_RELAXED) == b->gen2;
+        if (b->host[1] && !b->dead && !second_page_fits(v, b, pages)) {
+            link = &b->next;
+            continue;
         }
         *link = b->next;
-        if (valid) {
+        if (b->dead) {
+            if (b->host[1]) {
+                continue;
+            }
+            *dead = b;
+            b = revive(v, b);
+        }
+        if (b) {
             b->next = *bucket; /* to the front: most of a bucket's blocks are cold */
             *bucket = b;
+            *dead = NULL;
             return b;
         }
-        /* overwritten code: its memory comes back with the next flush */
     }
     return NULL;
 }
@@ -236,9 +425,11 @@ static Block *find_in_bucket(InterpVcpu *v, CodePages *pages, unsigned offset)
 Block *block_fetch(InterpVcpu *v, CodePages *pages)
 {
     X86Cpu *cpu = v->cpu;
+    BlockCache *c = v->cache;
+    const size_t most = sizeof(Block) + BLOCK_MAX_INSNS * sizeof(Insn) + BLOCK_MAX_BYTES;
     cpu->insn_rip = cpu->rip; /* a fetch that faults is the fault of the instruction not yet there */
-    if (unlikely(v->cache->flush)) {
-        flush(v->cache);
+    if (unlikely(c->flush || c->used + most > c->size)) {
+        flush(c);
     }
     gva_t lin = code_linear(cpu);
     unsigned offset = (unsigned)(lin & (PAGE_SIZE - 1));
@@ -246,22 +437,23 @@ Block *block_fetch(InterpVcpu *v, CodePages *pages)
     if (!pages->first->host) {
         return NULL;
     }
-    Block *b = find_in_bucket(v, pages, offset);
+    look_if_changed(v, pages->first);
+    Block *dead = NULL, *b = find_in_bucket(v, pages, offset, &dead);
     if (b) {
         return b;
     }
     b = new_block(v, pages, offset);
-    decode_watched(cpu, b, pages->first, offset);
+    decode_watched(v, b, pages->first, offset);
     if (b->num == 0) {
-        if (!v->cache->jit || !cpu->code64) {
+        if (!c->jit || !cpu->code64) {
             return NULL; /* the interpreter steps over it */
         }
         pages->second = mmu_fetch(cpu, lin + PAGE_SIZE - offset);
-        if (!decode_crossing(cpu, b, pages, offset)) {
+        if (!decode_crossing(v, b, pages, offset)) {
             return NULL;
         }
     }
-    return add_block(v, b, pages, offset);
+    return add_block(v, b, b->host[1] ? NULL : dead);
 }
 
 Block *block_find(InterpVcpu *v)
@@ -278,7 +470,7 @@ Block *block_find(InterpVcpu *v)
                  j->cpl != cpu->cpl || !block_valid(b))) {
         CodePages pages;
         b = block_fetch(v, &pages);
-        if (!b || b->page_gen2) {
+        if (!b || b->host[1]) {
             return NULL;
         }
         *j = (JumpEntry){.rip = lin, .tlb_gen = cpu->tlb_gen, .code_size = cpu->code_size, .cpl = cpu->cpl,

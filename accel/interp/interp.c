@@ -413,8 +413,8 @@ bool interp_vcpu_create(Accel *accel, struct X86Cpu *cpu, GError **error)
     if (a->translate && !share) {
         return false;
     }
-    BlockCache *cache = block_cache_new(a->translate ? share * 2 : BLOCK_ARENA_SIZE);
-    if (a->translate && !(cache->jit = jit_new(cpu, share, accel->machine->ram->pages, error))) {
+    BlockCache *cache = block_cache_new(a->translate ? share * 2 : BLOCK_ARENA_SIZE, accel->machine->ram);
+    if (a->translate && !(cache->jit = jit_new(cpu, share, cache->changed, error))) {
         block_cache_free(cache);
         return false;
     }
@@ -527,8 +527,10 @@ void interp_info(Accel *accel, GString *out)
     g_string_append_printf(out, "accelerator: %s\n", accel->ops->name);
     for (guint i = 0; i < a->vcpus->len; i++) {
         const InterpVcpu *v = g_ptr_array_index(a->vcpus, i);
-        g_string_append_printf(out, "cpu %u: %" PRIu64 " instructions decoded, %" PRIu64 " cache flushes, %zu KiB in use\n",
-                               i, v->cache->decoded, v->cache->flushes, v->cache->used / 1024);
+        g_string_append_printf(out, "cpu %u: %" PRIu64 " instructions decoded, %" PRIu64 " cache flushes, %zu KiB in use\n"
+                               "cpu %u: %" PRIu64 " blocks overwritten, %" PRIu64 " of them came back\n",
+                               i, v->cache->decoded, v->cache->flushes, v->cache->used / 1024, i, v->cache->killed,
+                               v->cache->revived);
         if (v->cache->jit) {
             g_string_append_printf(out, "cpu %u: %zu KiB of translated code\n", i, jit_code_used(v->cache->jit) / 1024);
         }

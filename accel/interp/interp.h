@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The interpreter, and what the translator's engine shares with it: one host thread a vCPU runs decoded instructions
- * out of a cache of straight-line blocks, keyed by physical address, so that a page mapped twice is decoded once.  A
- * block is valid while the generation of its RAM page stands still (softmmu/core/ram.h); there are no lists to unlink.
+ * out of a cache of straight-line blocks, keyed by physical address, so that a page mapped twice is decoded once.  Blocks
+ * are valid while nothing was written to code of their page; then they are compared with what is there now.
  */
 #pragma once
 
@@ -20,6 +20,8 @@ struct TcgOptions;
 struct JitCode;
 
 #define BLOCK_MAX_INSNS 32
+#define BLOCK_MAX_BYTES (BLOCK_MAX_INSNS * 15)
+#define BLOCK_MAX_OLDER 3 /* versions of a block kept besides the last one */
 #define BLOCK_BUCKET_BITS 17
 #define BLOCK_BUCKETS (1u << BLOCK_BUCKET_BITS)
 #define JUMP_CACHE_SIZE (1u << 12)
@@ -35,14 +37,16 @@ typedef struct BlockLink {
 } BlockLink;
 
 struct Block {
-    const uint32_t *page_gen; /* generation of the RAM page; of a constant for code outside RAM */
-    uint32_t gen;             /* *page_gen when decoded */
-    uint32_t gen2;            /* the same for the second page */
-    const uint32_t *page_gen2; /* a block of one instruction that ends in another page; NULL: it does not */
+    const uint64_t *changed[2]; /* by page: not 0 when it must be looked at again; constants for code outside RAM */
+    const uint8_t *host[2];   /* the first byte; the second page of a block of one instruction that ends there, or NULL */
+    const uint8_t *copy;      /* of its bytes, as they were decoded */
+    Block *in_page[2];        /* next block that has bytes in the page */
+    Block *older;             /* what was at this place before, overwritten: may come back */
     gpa_t phys2;              /* of the second page */
     uint16_t num;             /* instructions */
     uint16_t bytes;
     uint8_t code_size;
+    bool dead;                /* overwritten */
     struct JitCode *code;     /* its translations, one for each address and mode, the last used first */
     bool linkable;            /* ends in a near transfer or by its length: CPL and code size stay */
     uint8_t next_link;        /* which of the two is replaced next */
@@ -64,10 +68,13 @@ typedef struct BlockCache {
     struct Jit *jit; /* its code points into the arena: both are flushed together; NULL in the interpreter */
     uint8_t *arena;
     size_t size, used; /* bytes */
+    struct Ram *ram;
+    uint64_t *changed; /* by page of RAM: granules written since this page's blocks were last looked at */
+    Block **in_page;   /* by page of RAM: the blocks that have bytes there */
     bool flush; /* the memory map changed: drop everything at the next look-up */
     Block *buckets[BLOCK_BUCKETS];
     JumpEntry jump[JUMP_CACHE_SIZE];
-    uint64_t decoded, flushes; /* statistics */
+    uint64_t decoded, flushes, killed, revived; /* statistics; killed: blocks overwritten */
 } BlockCache;
 
 typedef struct InterpVcpu {
@@ -90,7 +97,7 @@ typedef struct InterpVcpu {
 
 static inline bool block_valid(const Block *b)
 {
-    return __atomic_load_n(b->page_gen, __ATOMIC_RELAXED) == b->gen;
+    return !__atomic_load_n(b->changed[0], __ATOMIC_RELAXED);
 }
 
 /* Linear address of the next instruction. */
@@ -121,7 +128,7 @@ static inline void block_link(const X86Cpu *cpu, Block *from, Block *to)
     from->next_link ^= 1;
 }
 
-BlockCache *block_cache_new(size_t arena_size);
+BlockCache *block_cache_new(size_t arena_size, struct Ram *ram);
 void block_cache_free(BlockCache *cache);
 
 /* The engine's functions, for AccelOps of engines that share the run loop.  options: of the translator, NULL: interpret. */

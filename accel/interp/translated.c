@@ -10,10 +10,10 @@
 #include "target/x86/mem.h"
 #include "tcg/jit.h"
 
-static JitPage page_of(const X86Cpu *cpu, const FetchEntry *f, const uint32_t *gen, uint32_t value)
+static JitPage page_of(const X86Cpu *cpu, const FetchEntry *f, const uint64_t *changed)
 {
-    return (JitPage){.itlb_id = itlb_id(f->phys, cpu->cpl == 3), .global = f->global, .value = value,
-                     .gen = ram_owns(cpu->machine->ram, f->host) ? gen : NULL};
+    return (JitPage){.itlb_id = itlb_id(f->phys, cpu->cpl == 3), .global = f->global,
+                     .changed = ram_owns(cpu->machine->ram, f->host) ? changed : NULL};
 }
 
 static bool same_mapping(const JitPage *a, const JitPage *b, unsigned num)
@@ -26,13 +26,30 @@ static bool same_mapping(const JitPage *a, const JitPage *b, unsigned num)
     return true;
 }
 
+static bool same_place(const JitCode *a, const JitCode *b)
+{
+    return a->rip == b->rip && a->mode == b->mode && same_mapping(a->pages, b->pages, b->num_pages);
+}
+
+/* Jumps that lead to code of the block's older versions go on to the present one. */
+static void forward_older(Jit *jit, const Block *b, const JitCode *code)
+{
+    for (const Block *old = b->older; old; old = old->older) {
+        for (JitCode *c = old->code; c; c = c->next) {
+            if (same_place(c, code)) {
+                jit_disable(jit, c, code);
+            }
+        }
+    }
+}
+
 JitCode *block_code(InterpVcpu *v, Block *b, const CodePages *pages)
 {
     X86Cpu *cpu = v->cpu;
     JitSource source = {.insns = b->insns, .num = b->num, .rip = cpu->rip, .mode = jit_mode(cpu),
-                        .num_pages = b->page_gen2 ? 2 : 1, .pages = {page_of(cpu, pages->first, b->page_gen, b->gen)}};
-    if (b->page_gen2) {
-        source.pages[1] = page_of(cpu, pages->second, b->page_gen2, b->gen2);
+                        .num_pages = b->host[1] ? 2 : 1, .pages = {page_of(cpu, pages->first, b->changed[0])}};
+    if (b->host[1]) {
+        source.pages[1] = page_of(cpu, pages->second, b->changed[1]);
     }
     for (JitCode **link = &b->code; *link; link = &(*link)->next) {
         JitCode *c = *link;
@@ -40,6 +57,7 @@ JitCode *block_code(InterpVcpu *v, Block *b, const CodePages *pages)
             *link = c->next;
             c->next = b->code;
             b->code = c;
+            forward_older(v->cache->jit, b, c);
             return c;
         }
     }
@@ -49,6 +67,7 @@ JitCode *block_code(InterpVcpu *v, Block *b, const CodePages *pages)
     }
     c->next = b->code;
     b->code = c;
+    forward_older(v->cache->jit, b, c);
     return c;
 }
 

@@ -149,7 +149,7 @@ static void fail(Check *c, Block *b, const CodePages *pages, gva_t start, const 
     X86Cpu *cpu = c->v->cpu;
     g_autoptr(GString) text = g_string_new(NULL);
     CompareReport r = {.trial = c->trial, .real = cpu, .raised = real->raised, .insns = b->insns, .num = b->num,
-                       .rip = start, .bytes = b->page_gen2 ? NULL : pages->first->host, .why = why};
+                       .rip = start, .bytes = b->host[1] ? NULL : pages->first->host, .why = why};
     compare_report(&r, text);
     log_printf("%s", text->str);
     /* The host code: translate it once more, in the same mode, with the log on. */

@@ -8,7 +8,6 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-#define GRANULE_SHIFT 6 /* a bit of RamPage.code is 64 bytes */
 #define DIRTY_ALL (DIRTY_DISPLAY | DIRTY_MIGRATION)
 
 static bool fail(GError **error, uint64_t size, const char *what, int err)
@@ -97,18 +96,50 @@ void ram_free(Ram *ram)
 }
 
 /* Bytes first..last (both in the page) are written. */
-static bool page_written(RamPage *page, unsigned first, unsigned last)
+static bool page_written(Ram *ram, RamPage *page, unsigned first, unsigned last)
 {
     if ((__atomic_load_n(&page->dirty, __ATOMIC_RELAXED) & DIRTY_ALL) != DIRTY_ALL) {
         __atomic_fetch_or(&page->dirty, DIRTY_ALL, __ATOMIC_ACQ_REL);
     }
-    uint64_t hit = MASK64(last >> GRANULE_SHIFT, first >> GRANULE_SHIFT);
-    if (likely(!(__atomic_load_n(&page->code, __ATOMIC_ACQUIRE) & hit))) {
+    /* The bytes must be seen by whoever watches them from now on and does not hear of this write. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    uint64_t hit = __atomic_load_n(&page->code, __ATOMIC_RELAXED) & ram_granules(first, last);
+    if (likely(!hit)) {
         return false;
     }
-    __atomic_fetch_add(&page->code_gen, 1, __ATOMIC_ACQ_REL);
-    __atomic_store_n(&page->code, 0, __ATOMIC_RELEASE);
+    /* In this order: a reader watches again after it has heard. */
+    __atomic_fetch_and(&page->code, ~hit, __ATOMIC_SEQ_CST);
+    for (unsigned n = 0; n < RAM_MAX_READERS; n++) {
+        uint64_t *changed = __atomic_load_n(&ram->readers[n], __ATOMIC_ACQUIRE);
+        if (!changed) {
+            break;
+        }
+        __atomic_fetch_or(&changed[page - ram->pages], hit, __ATOMIC_SEQ_CST);
+    }
     return true;
+}
+
+void ram_add_reader(Ram *ram, uint64_t *changed)
+{
+    unsigned n = 0;
+    while (ram->readers[n]) {
+        n++;
+        g_assert(n < RAM_MAX_READERS);
+    }
+    __atomic_store_n(&ram->readers[n], changed, __ATOMIC_RELEASE);
+}
+
+void ram_remove_reader(Ram *ram, const uint64_t *changed)
+{
+    unsigned at = 0, last = 0;
+    while (ram->readers[at] != changed) {
+        at++;
+        g_assert(at < RAM_MAX_READERS);
+    }
+    for (last = at; last + 1 < RAM_MAX_READERS && ram->readers[last + 1]; last++) {
+    }
+    __atomic_store_n(&ram->readers[at], ram->readers[last], __ATOMIC_RELEASE);
+    __atomic_store_n(&ram->readers[last], NULL, __ATOMIC_RELEASE);
 }
 
 bool ram_written(Ram *ram, uint8_t *host, uint64_t len)
@@ -117,7 +148,7 @@ bool ram_written(Ram *ram, uint8_t *host, uint64_t len)
     uint64_t at = (uint64_t)(host - ram->host), end = at + len;
     while (at < end) {
         uint64_t stop = MIN(end, (at & PAGE_MASK) + PAGE_SIZE);
-        code_hit |= page_written(&ram->pages[at >> PAGE_SHIFT], (unsigned)(at & ~PAGE_MASK),
+        code_hit |= page_written(ram, &ram->pages[at >> PAGE_SHIFT], (unsigned)(at & ~PAGE_MASK),
                                  (unsigned)((stop - 1) & ~PAGE_MASK));
         at = stop;
     }

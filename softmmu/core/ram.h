@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Guest RAM: one memfd, plus a word of bookkeeping a page: which 64-byte granules hold decoded code, a generation
- * that moves when such code is overwritten, and dirty bits by client.
+ * Guest RAM: one memfd, plus a word of bookkeeping a page: which 64-byte granules hold decoded code, and dirty bits by
+ * client.  Whoever keeps decoded code is told which granules of it were overwritten.
  */
 #pragma once
 
@@ -11,14 +11,16 @@
 #define PAGE_SIZE 4096ull
 #define PAGE_MASK (~(PAGE_SIZE - 1))
 
+#define GRANULE_SHIFT 6 /* a bit of RamPage.code is 64 bytes */
+#define RAM_MAX_READERS 256
+
 enum { DIRTY_DISPLAY = 1 << 0, DIRTY_MIGRATION = 1 << 1 };
 
 /* All members are atomic: written by any thread. */
 typedef struct RamPage {
-    uint64_t code;     /* bit n: bytes n*64..n*64+63 hold decoded code (engines must be told of writes there) */
-    uint32_t code_gen; /* raised when such a granule is written */
-    uint8_t dirty;     /* DIRTY_*: written since the client last cleared its bit */
-    uint8_t track;     /* DIRTY_*: clients that want to know of the first write */
+    uint64_t code; /* bit n: bytes n*64..n*64+63 hold decoded code (engines must be told of writes there) */
+    uint8_t dirty; /* DIRTY_*: written since the client last cleared its bit */
+    uint8_t track; /* DIRTY_*: clients that want to know of the first write */
 } RamPage;
 
 typedef struct Ram {
@@ -26,6 +28,7 @@ typedef struct Ram {
     uint64_t size; /* bytes, multiple of 4096 */
     int fd;        /* memfd */
     RamPage *pages;
+    uint64_t *readers[RAM_MAX_READERS]; /* atomic; or NULL */
 } Ram;
 
 /* size: a multiple of 4096, > 0.  NULL with an error (no memory, limits). */
@@ -49,7 +52,20 @@ static inline bool ram_page_watched(const RamPage *page)
 }
 
 /*
- * Bytes [host, host + len) inside RAM were or are about to be written, by a CPU or by a device.  Sets dirty bits;
- * if a code granule is hit, clears the page's code mask and raises code_gen.  True if code was hit.
+ * Somebody who keeps decoded code: changed[page] has a bit for each granule of the page, set (atomically) after code in it
+ * was written.  No other thread may be adding or removing one.
+ */
+void ram_add_reader(Ram *ram, uint64_t *changed);
+void ram_remove_reader(Ram *ram, const uint64_t *changed);
+
+/* Granules of bytes first..last of a page. */
+static inline uint64_t ram_granules(unsigned first, unsigned last)
+{
+    return MASK64(last >> GRANULE_SHIFT, first >> GRANULE_SHIFT);
+}
+
+/*
+ * Bytes [host, host + len) inside RAM were written, by a CPU or by a device.  Sets dirty bits; granules of code that are
+ * hit stop being watched, and all readers are told.  True if code was hit.
  */
 bool ram_written(Ram *ram, uint8_t *host, uint64_t len);

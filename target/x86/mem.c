@@ -120,6 +120,7 @@ static void piece_write(X86Cpu *cpu, const Piece *p, uint64_t value, unsigned si
         memcpy(p->host, &value, size);
         break;
     }
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* written, then looked: see ram_written() */
     if (unlikely(ram_page_watched(ram_page(cpu->machine->ram, p->host))) &&
         ram_written(cpu->machine->ram, p->host, size)) {
         cpu->break_block = true; /* perhaps our own next instruction */

@@ -221,7 +221,7 @@ static unsigned insn_at(const Seq *s, const Insn *insns, gva_t rip)
 static void translate(Engine *e, Jit *jit, const Seq *s, unsigned cut, gva_t end, const FeatureSet *features,
                       Result *out)
 {
-    static const uint32_t gen;
+    static const uint64_t changed;
     static Insn insns[MAX_BLOCK];
     static uint8_t data[DATA_SIZE], stack[STACK_SIZE];
     unsigned at = 0;
@@ -236,9 +236,9 @@ static void translate(Engine *e, Jit *jit, const Seq *s, unsigned cut, gva_t end
         at += insns[n].len;
     }
     JitSource source = {.insns = insns, .num = cut ? cut : s->num, .rip = s->first.ip, .mode = jit_mode(cpu),
-                        .num_pages = 1, .pages = {{.gen = &gen}}};
+                        .num_pages = 1, .pages = {{.changed = &changed}}};
     JitSource rest = {.insns = insns + cut, .num = s->num - cut, .rip = cut_rip, .mode = source.mode,
-                      .num_pages = 1, .pages = {{.gen = &gen}}};
+                      .num_pages = 1, .pages = {{.changed = &changed}}};
     uintptr_t jump = 0;
     jit_flush(jit);
     JitCode code, second;
@@ -258,7 +258,7 @@ static void translate(Engine *e, Jit *jit, const Seq *s, unsigned cut, gva_t end
     while (done && cpu->rip != end && (next = insn_at(s, insns, cpu->rip)) != 0) {
         /* on behind an instruction that has changed the mode, or whose operand was not where it could be shared */
         rest = (JitSource){.insns = insns + next, .num = s->num - next, .rip = cpu->rip, .mode = jit_mode(cpu),
-                           .num_pages = 1, .pages = {{.gen = &gen}}};
+                           .num_pages = 1, .pages = {{.changed = &changed}}};
         done = jit_translate(jit, &rest, &code) && run(cpu, jit, &code, &jump);
     }
     if (cpu->vec_live || host_mxcsr() != 0x1f80) {

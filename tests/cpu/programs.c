@@ -314,8 +314,8 @@ static void rig_start(Rig *rig, const Options *o)
     memcpy(rig->data, engine_memory(rig->a, DATA_BASE), DATA_SIZE);
     memcpy(rig->stack, engine_memory(rig->a, STACK_BASE), STACK_SIZE);
     X86Cpu *cpu = engine_cpu(rig->b);
-    rig->vcpu = (InterpVcpu){.cpu = cpu, .cache = block_cache_new(2 * CODE_MEMORY)};
-    rig->vcpu.cache->jit = jit_new(cpu, CODE_MEMORY, cpu->machine->ram->pages, &error);
+    rig->vcpu = (InterpVcpu){.cpu = cpu, .cache = block_cache_new(2 * CODE_MEMORY, cpu->machine->ram)};
+    rig->vcpu.cache->jit = jit_new(cpu, CODE_MEMORY, rig->vcpu.cache->changed, &error);
     if (!rig->vcpu.cache->jit) {
         g_error("%s", error->message);
     }

@@ -323,6 +323,33 @@ static void random_patches(void)
     check(ok);
 }
 
+static void versions(void)
+{
+    /* a function with a few texts that come and go, as tracing and breakpoints make them; its callers stay as they are */
+    static const char text[6][7] = {"\x83\xc0\x01\xc3", "\x83\xc0\x02\xc3", "\xeb\x00\xff\xc8\xc3", "\xf7\xd8\xc3",
+                                    "\x01\xc0\xc3", "\x0f\xc8\xc3"};
+    uint8_t *f = code + 60; /* over the end of a line */
+    uint8_t *p = EMIT(code + 512, "\x89\xf8\xb9\x03\x00\x00\x00\xe8\x00\x00\x00\x00"); /* mov %edi,%eax; mov $3,%ecx; call f */
+    *(int32_t *)(p - 4) = (int32_t)(f - p);
+    p = EMIT(p, "\xff\xc9\x75\xf7\xc3"); /* dec %ecx; jnz the call */
+    uint32_t seed = 99;
+    bool ok = true;
+    for (unsigned i = 0; i < 20000; i++) {
+        seed = seed * 1664525 + 1013904223;
+        unsigned v = (seed >> 16) % (i < 10000 ? 3 : 6); /* few enough to be remembered, then too many */
+        memcpy(f, text[v], sizeof(text[v]));
+        for (unsigned again = 0; again <= (seed >> 30); again++) {
+            uint32_t want = seed;
+            for (unsigned n = 0; n < 3; n++) {
+                want = v == 0 ? want + 1 : v == 1 ? want + 2 : v == 2 ? want - 1 : v == 3 ? -want : v == 4 ? want * 2 :
+                       __builtin_bswap32(want);
+            }
+            ok = ok && (uint32_t)CALL(code + 512, seed, 0) == want;
+        }
+    }
+    check(ok);
+}
+
 void guest_main(void)
 {
     code = alloc_pages(4);
@@ -335,4 +362,5 @@ void guest_main(void)
     append();
     dma();
     random_patches();
+    versions();
 }

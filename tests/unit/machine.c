@@ -118,9 +118,13 @@ static void test_dma(void)
     Device *dev = machine_add_device(m, "probe", "a", NULL, NULL);
     char buf[8] = "";
     space_map_whole(m->memory, 0, &low);
+    uint64_t *changed = g_new0(uint64_t, m->ram->size >> PAGE_SHIFT);
+    ram_add_reader(m->ram, changed);
     m->ram->pages[1].code = 1;
     g_assert_true(dev->env->dma_write(dev->env->opaque, 0x1000, "written", 8));
-    g_assert_cmpuint(m->ram->pages[1].code_gen, ==, 1); /* engines learn of it */
+    g_assert_cmphex(changed[1], ==, 1); /* engines learn of it */
+    ram_remove_reader(m->ram, changed);
+    g_free(changed);
     g_assert_true(dev->env->dma_read(dev->env->opaque, 0x1000, buf, 8));
     g_assert_cmpstr(buf, ==, "written");
     g_assert_false(dev->env->dma_write(dev->env->opaque, 1 * MIB - 4, "written", 8));

@@ -241,15 +241,27 @@ static void test_ram(void)
     g_assert_cmphex(ram->pages[2].dirty & DIRTY_MIGRATION, ==, DIRTY_MIGRATION);
     g_assert_cmphex(ram->pages[0].dirty, ==, 0);
 
+    uint64_t first[3] = {0}, second[3] = {0};
+    ram_add_reader(ram, first);
+    ram_add_reader(ram, second);
     page->code = BIT64(2) | BIT64(63); /* 0x80..0xbf and 0xfc0..0xfff */
     g_assert_false(ram_written(ram, ram->host + 0x1000 + 0x7f, 1));
     g_assert_false(ram_written(ram, ram->host + 0x1000 + 0xc0, 1));
-    g_assert_cmpuint(page->code_gen, ==, 0);
+    g_assert_cmphex(first[1], ==, 0);
     g_assert_true(ram_written(ram, ram->host + 0x1000 + 0x7f, 2));
-    g_assert_cmpuint(page->code_gen, ==, 1);
-    g_assert_cmphex(page->code, ==, 0);
-    page->code = BIT64(63);
+    g_assert_cmphex(first[1], ==, BIT64(2));
+    g_assert_cmphex(second[1], ==, BIT64(2));
+    g_assert_cmphex(page->code, ==, BIT64(63));
+    g_assert_false(ram_written(ram, ram->host + 0x1000 + 0x7f, 2)); /* both know */
+    ram_remove_reader(ram, first);
     g_assert_true(ram_written(ram, ram->host, 0x3000));
+    g_assert_cmphex(first[1], ==, BIT64(2));
+    g_assert_cmphex(second[1], ==, BIT64(2) | BIT64(63));
+    g_assert_cmphex(second[0] | second[2], ==, 0);
+    ram_remove_reader(ram, second);
+    page->code = 1;
+    g_assert_true(ram_written(ram, ram->host, 0x3000));
+    g_assert_cmphex(second[1] & 1, ==, 0);
     ram_free(ram);
 
     g_assert_null(ram_new(0, &error));
@@ -268,12 +280,14 @@ static void test_written_through_space(void)
     Region low = {.name = "ram", .kind = REGION_RAM, .size = ram->size, .host = ram->host};
     space_set_ram(space, ram);
     space_map_whole(space, 0, &low);
+    uint64_t changed[2] = {0};
+    ram_add_reader(ram, changed);
     ram->pages[1].code = ~0ull;
-    space_write(space, 0x1000, 0x90, 1);
-    g_assert_cmpuint(ram->pages[1].code_gen, ==, 1);
-    ram->pages[1].code = ~0ull;
+    space_write(space, 0x1040, 0x90, 1);
+    g_assert_cmphex(changed[1], ==, BIT64(1));
     g_assert_true(space_dma_write(space, 0xfff, "ab", 2));
-    g_assert_cmpuint(ram->pages[1].code_gen, ==, 2);
+    g_assert_cmphex(changed[1], ==, BIT64(1) | BIT64(0));
+    g_assert_cmphex(changed[0], ==, 0);
     space_free(space);
     ram_free(ram);
 }
