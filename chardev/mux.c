@@ -46,7 +46,7 @@ static void slot_event(MuxSlot *slot, CharEvent event)
 static void pump(MuxSlot *slot)
 {
     while (slot->used && slot->pending->len) {
-        size_t n = MIN(slot->client.can_receive(slot->client.opaque), slot->pending->len);
+        size_t room = slot->client.can_receive(slot->client.opaque), n = MIN(room, slot->pending->len);
         if (!n) {
             return;
         }

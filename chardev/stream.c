@@ -55,8 +55,8 @@ static void hangup(CharStream *s)
 static void read_some(CharStream *s)
 {
     uint8_t buf[4096];
-    size_t room = MIN(char_can_receive(&s->chr), sizeof(buf));
-    ssize_t n = room ? read(s->in_fd, buf, room) : -1;
+    size_t room = char_can_receive(&s->chr);
+    ssize_t n = room ? read(s->in_fd, buf, MIN(room, sizeof(buf))) : -1;
     if (n < 0 && (!room || errno == EAGAIN || errno == EINTR)) {
         return;
     }

@@ -109,7 +109,11 @@ void main_loop_fini(MainLoop *loop)
 static int64_t timer_wait(Clock *clock)
 {
     int64_t deadline = clock_running(clock) ? clock_deadline(clock) : TIMER_OFF;
-    return deadline == TIMER_OFF ? -1 : MAX(deadline - clock_now(clock), 0);
+    if (deadline == TIMER_OFF) {
+        return -1;
+    }
+    int64_t left = deadline - clock_now(clock); /* read once: it may pass between two readings */
+    return MAX(left, 0);
 }
 
 static void sleep_for(MainLoop *loop, int count, int64_t ns)
