@@ -287,8 +287,7 @@ static void add_accel_text(Config *c, const char *text, bool required)
 
 static bool read_accels(Config *c, GError **error)
 {
-    /* The translator joins when it has its lock-step and soak tests behind it; until then it is asked for by name. */
-    static const char *const defaults[] = {"kvm", "interp"};
+    static const char *const defaults[] = {"kvm", "tcg", "interp"}; /* the fastest that works here */
     unsigned pos = 0;
     const OptionUse *use;
     bool kvm = options_has(c->options, OPT_ENABLE_KVM);

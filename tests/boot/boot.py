@@ -238,7 +238,7 @@ CASES = {
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--accel", default="interp")
+    ap.add_argument("--accel", default="tcg")
     ap.add_argument("--work", help="where guests are made and kept")
     ap.add_argument("--limit", type=float, default=WHOLE_LIMIT, help="seconds for a whole case")
     ap.add_argument("emulator", metavar="EMULATOR")
