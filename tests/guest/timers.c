@@ -208,29 +208,34 @@ static void rtc(void)
     pic_disable();
 }
 
+/* Counts a second.  The host may take the processor away between two readings, which makes it too many: the least of some. */
+static uint64_t lapic_hz(void)
+{
+    uint64_t least = ~0ull;
+    for (unsigned i = 0; i < 4; i++) {
+        LAPIC(0x380) = 0xffffffff;
+        uint64_t a = rdtsc();
+        wait_ms(10);
+        uint64_t b = rdtsc();
+        uint64_t hz = (0xffffffffull - LAPIC(0x390)) * tsc_hz / (b - a);
+        least = hz < least ? hz : least;
+    }
+    return least;
+}
+
 static void lapic_timer(void)
 {
     clear();
     LAPIC(0x3e0) = 0xb; /* divide by 1 */
     LAPIC(0x320) = 0x45;
-    uint64_t a = rdtsc();
-    LAPIC(0x380) = 0xffffffff;
-    wait_ms(20);
-    uint32_t left = LAPIC(0x390);
-    uint64_t b = rdtsc();
-    uint64_t hz = (0xffffffffull - left) * tsc_hz / (b - a);
+    uint64_t hz = lapic_hz();
     check(hz > 1000000);
     LAPIC(0x3e0) = 3; /* 16 */
-    LAPIC(0x380) = 0xffffffff;
-    a = rdtsc();
-    wait_ms(20);
-    left = LAPIC(0x390);
-    b = rdtsc();
-    check(near((0xffffffffull - left) * tsc_hz / (b - a), hz / 16, 100));
+    check(near(lapic_hz(), hz / 16, 100));
     LAPIC(0x3e0) = 0xb;
     /* one shot */
-    LAPIC(0x380) = (uint32_t)(hz / 200); /* 5 ms */
     uint32_t start = in32(pm_port);
+    LAPIC(0x380) = (uint32_t)(hz / 200); /* 5 ms */
     sti();
     wait_for(&count[0x45], 1, 500);
     uint32_t took = pm_since(start);
