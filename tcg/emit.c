@@ -25,6 +25,7 @@ static bool emit_one_byte(Tr *t, const Insn *i)
         return emit_jcc(t, i);
     case 0x80:
     case 0x81:
+    case 0x82: /* in 32-bit code, the same as 80 */
     case 0x83:
         return emit_alu_imm(t, i);
     case 0x84:
@@ -164,6 +165,12 @@ bool emit_insn(Tr *t, const Insn *i)
     const InsnRow *row = insn_row(i);
     if (insn_undefined(i) || (row->attr & A_IO)) {
         return false;
+    }
+    if (!tr_code64(t)) {
+        Emitted e = emit_legacy(t, i);
+        if (e != EMITTED_AS_64) {
+            return e == EMITTED;
+        }
     }
     if (row->attr & A_SYS) {
         return emit_system(t, i);

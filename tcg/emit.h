@@ -113,6 +113,9 @@ bool emit_cmov(Tr *t, const Insn *i);
 bool emit_flag(Tr *t, const Insn *i);
 bool emit_ah(Tr *t, const Insn *i);
 bool emit_pushf(Tr *t, const Insn *i);
+/* ---- emit_legacy.c: what code that is not 64-bit does in its own way ---- */
+typedef enum Emitted { EMITTED, EMITTED_BY_HANDLER, EMITTED_AS_64 } Emitted;
+Emitted emit_legacy(Tr *t, const Insn *i);
 /* ---- emit_shift.c ---- */
 bool emit_shift(Tr *t, const Insn *i);
 bool emit_double_shift(Tr *t, const Insn *i);

@@ -18,7 +18,7 @@ static bool bit_string(Tr *t, const Insn *i, bool write)
     FlagUse use = bit_flags(t);
     unsigned f = size_flags(i->osize);
     tr_flags_clobber(t);
-    if (i->asize != 3 || !tr_address(t, i)) {
+    if ((i->asize != 3 && tr_code64(t)) || i->asize == 1 || !tr_address(t, i)) {
         return false;
     }
     GOp g = tr_g(t, i, i->osize, true);
@@ -29,7 +29,7 @@ static bool bit_string(Tr *t, const Insn *i, bool write)
     }
     asm_op(a, ENC_W, ENC_1, 0xc1, 7, op_reg(H_T2)); /* sar T2, log2 of the operand's bits */
     asm_byte(a, (uint8_t)(3 + i->osize));
-    asm_lea64(a, H_ADDR, op_sib(H_ADDR, H_T2, i->osize, 0));
+    asm_op(a, i->asize == 3 ? ENC_W : 0, ENC_1, 0x8d, H_ADDR, op_sib(H_ADDR, H_T2, i->osize, 0)); /* lea */
     HostOp m = tr_memory_at(t, bytes_of(i), (write ? MEM_WRITE : 0) | MEM_FLAGS | MEM_FIXED |
                                                 (i->flags & INSN_LOCK ? MEM_ALIGNED : 0));
     asm_op(a, 0, ENC_1, 0x8b, H_T2, op_reg(tr_use(t, i->reg, H_T2)));

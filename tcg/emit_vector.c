@@ -46,7 +46,9 @@ typedef struct Plan {
     unsigned map;
     unsigned mem_bytes; /* of the memory operand */
     bool vex, imm, sets_flags;
+    bool code64;        /* otherwise W does not widen general registers, of which there are eight */
     bool to_rm, rm_general, reg_general; /* what ModRM.rm is: the destination?  a general register? */
+    bool imm_register;  /* the immediate's upper half is a register */
     bool sets_rcx;      /* PCMPxSTRI */
 } Plan;
 
@@ -66,7 +68,7 @@ static unsigned part_of_lanes(const Insn *i, const InsnRow *row)
 }
 
 /* Bytes of a memory operand by its type letters; 0 for types not known here. */
-static unsigned type_bytes(const Insn *i, const InsnRow *row, const char *type)
+static unsigned type_bytes(const Plan *p, const Insn *i, const InsnRow *row, const char *type)
 {
     static const struct {
         char name[4];
@@ -75,7 +77,7 @@ static unsigned type_bytes(const Insn *i, const InsnRow *row, const char *type)
                  {"q", 8}, {"d", 4}, {"w", 2}, {"b", 1}};
     size_t len = strcspn(type, ",");
     if (len == 1 && *type == 'y') {
-        return i->flags & INSN_REXW ? 8 : 4;
+        return (i->flags & INSN_REXW) && p->code64 ? 8 : 4;
     }
     for (size_t n = 0; n < G_N_ELEMENTS(types); n++) {
         if (strlen(types[n].name) != len || strncmp(types[n].name, type, len) != 0) {
@@ -101,6 +103,9 @@ static bool plan_operand(Plan *p, const Insn *i, const InsnRow *row, const char 
     case 'U':
         break;
     case 'L':
+        p->imm_register = true;
+        p->imm = true;
+        break;
     case 'I':
         p->imm = true;
         break;
@@ -122,7 +127,7 @@ static bool plan_operand(Plan *p, const Insn *i, const InsnRow *row, const char 
         return false;
     }
     if (memory) {
-        p->mem_bytes = type_bytes(i, row, op + 1);
+        p->mem_bytes = type_bytes(p, i, row, op + 1);
     }
     return !memory || p->mem_bytes;
 }
@@ -139,8 +144,8 @@ static bool plan(const Tr *t, const Insn *i, Plan *p)
         (row->attr & (A_MMX | A_X87 | A_SYS | A_VSIB)) || masked_to_rdi || loads_mxcsr || row->map == MAP_1) {
         return false;
     }
-    *p = (Plan){.vex = vex, .map = row->map - (vex ? MAP_VEX_0F : MAP_0F) + ENC_0F, .flags = prefixes[row->prefix],
-                .sets_flags = row->flags_written & FL_OSZAPC};
+    *p = (Plan){.vex = vex, .code64 = tr_code64(t), .map = row->map - (vex ? MAP_VEX_0F : MAP_0F) + ENC_0F,
+                .flags = prefixes[row->prefix], .sets_flags = row->flags_written & FL_OSZAPC};
     const char *op = row->operands;
     for (bool first = true; *op; first = false) {
         if (!plan_operand(p, i, row, op, first)) {
@@ -151,7 +156,8 @@ static bool plan(const Tr *t, const Insn *i, Plan *p)
     }
     bool strings = p->map == ENC_0F3A && (row->opcode & 0xfc) == 0x60;
     p->sets_rcx = strings && (row->opcode & 1);
-    if ((vex || strings || p->rm_general || p->reg_general) && (i->flags & INSN_REXW)) {
+    bool general = strings || p->rm_general || p->reg_general;
+    if ((vex || general) && (i->flags & INSN_REXW) && (p->code64 || !general)) {
         p->flags |= ENC_W;
     }
     if (i->vl) {
@@ -223,7 +229,7 @@ static void encode(Tr *t, const Insn *i, const Plan *p, HostOp rm)
         asm_op(&t->a, p->flags & ~(unsigned)ENC_L, p->map, i->opcode, reg, rm);
     }
     if (p->imm) {
-        asm_byte(&t->a, (uint8_t)i->imm);
+        asm_byte(&t->a, (uint8_t)(i->imm & (p->imm_register && !p->code64 ? 0x7f : 0xff)));
     }
 }
 

@@ -131,7 +131,7 @@ typedef struct X87Fetch {
 
 typedef struct Stub {
     unsigned n;        /* instruction to be done by the interpreter */
-    uint8_t *from[2];  /* jumps to here */
+    uint8_t *from[3];  /* jumps to here */
     uint8_t *back;     /* where the fast path goes on */
     FlagPlace place;
     FlagDesc desc;
@@ -181,6 +181,7 @@ typedef struct Tr {
     gva_t rip[MAX_INSNS + 1]; /* of each instruction, and of what follows */
     uint8_t live[MAX_INSNS];
     unsigned n;               /* instruction being translated */
+    unsigned seg;             /* H_ADDR is an offset in this segment, for the next access to apply; or NUM_SEGS */
     FlagPlace place;
     FlagDesc desc;
     Stub stubs[MAX_STUBS];
@@ -201,6 +202,11 @@ typedef struct Tr {
     TrNote notes[MAX_INSNS];
     const uint8_t *body_end;  /* where the last instruction's code ends */
 } Tr;
+
+static inline bool tr_code64(const Tr *t)
+{
+    return (t->src->mode >> JIT_MODE_CODE_SHIFT & 3) == 2;
+}
 
 /* ---- flags.c ---- */
 
@@ -224,7 +230,7 @@ void tr_flags_set(Tr *t, FlagDesc desc);
 unsigned tr_use(Tr *t, unsigned guest, unsigned scratch);
 /* After writing host register h with guest's new value. */
 void tr_commit(Tr *t, unsigned guest, unsigned h);
-/* Linear address of the memory operand into H_ADDR; false when only the interpreter can (non-flat forms). */
+/* Linear address of the memory operand into H_ADDR (or segments.c); false when only the interpreter can. */
 bool tr_address(Tr *t, const Insn *i);
 /* TLB check of H_ADDR for `size` bytes; gives the host operand, with a stub for the rest. */
 HostOp tr_memory(Tr *t, unsigned size, bool write, bool wants_flags);
@@ -240,6 +246,17 @@ HostOp tr_memory_at(Tr *t, unsigned size, unsigned how);
 /* The effective address as an operand for LEA (H_ADDR and H_T1 may be part of it). */
 bool tr_lea(Tr *t, const Insn *i, HostOp *m);
 Stub *tr_stub(Tr *t);
+
+/*
+ * ---- segments.c: addresses of code that is not 64-bit ----
+ * An operand's offset goes into H_ADDR and its segment, if it is not flat, into Tr.seg.  The access that follows checks the
+ * segment's limit and adds its base: tr_segment() on the register with the offset, before the stub's other checks.
+ */
+void tr_offset(Tr *t, const Insn *i);
+/* The same for the stack: `host` (a register with a guest's) + disp, as wide as the stack pointer is. */
+void tr_stack_offset(Tr *t, unsigned host, int32_t disp);
+/* Changes H_T1 and the host's flags. */
+void tr_segment(Tr *t, unsigned reg, unsigned size, bool write, Stub *s);
 
 /* ---- slots.c ---- */
 

@@ -26,6 +26,7 @@ typedef struct JitSource {
     const Insn *insns;
     unsigned num;
     gva_t rip;               /* of the first instruction */
+    gva_t lin;               /* its linear address: rip with the base of CS */
     uint32_t mode;           /* jit_mode() */
     unsigned num_pages;      /* 2: one instruction, which begins in one page and ends in the next */
     JitPage pages[2];
@@ -44,7 +45,7 @@ typedef enum JitEntry {
 
 /* One block's host code for one address and mode. */
 typedef struct JitCode {
-    gva_t rip;
+    gva_t rip, lin;
     uint32_t mode;
     unsigned num_pages;
     JitPage pages[2];
@@ -70,12 +71,34 @@ void jit_free(Jit *jit);
 
 enum {
     JIT_MODE_MEM = 15, /* the bits of X86Cpu.mem_mode */
+    JIT_MODE_CODE_SHIFT = 4, /* X86Cpu.code_size */
     JIT_MODE_CPL_SHIFT = 8,
     JIT_MODE_SSE = 1 << 12, /* SSE instructions may run: no EM, no TS, OSFXSR */
     JIT_MODE_FP = 1 << 13,  /* all SIMD exceptions are masked: the host's never fire */
     JIT_MODE_AVX = 1 << 14, /* AVX instructions may run: OSXSAVE, XCR0 has SSE and AVX, no TS */
     JIT_MODE_X87 = 1 << 15, /* x87 and MMX instructions may run: no EM, no TS, all x87 exceptions are masked */
+    /* of code that is not 64-bit: */
+    JIT_MODE_FLAT_SHIFT = 16,     /* bits 16, 18, 19: ES, SS, DS are flat: no base, no limit, readable and writable */
+    JIT_MODE_CS_BASE = 1 << 20,   /* CS has a base, which the code's entry compares */
+    JIT_MODE_CS_4G = 1 << 21,     /* its limit is 4 GiB, otherwise 64 KiB */
+    JIT_MODE_STACK32 = 1 << 22,   /* SS.B: the stack pointer is ESP, otherwise SP */
+    JIT_MODE_PROTECTED = 1 << 23, /* VEX-encoded instructions exist */
 };
+
+static inline bool jit_seg_flat(const Segment *s)
+{
+    return s->base == 0 && s->fast_r == 1ull << 32 && s->fast_w == 1ull << 32;
+}
+/* What segments make of code that is not 64-bit. */
+static inline uint32_t jit_mode_segments(const X86Cpu *cpu)
+{
+    const Segment *s = cpu->seg;
+    return (uint32_t)jit_seg_flat(&s[SEG_ES]) << (JIT_MODE_FLAT_SHIFT + SEG_ES) |
+           (uint32_t)jit_seg_flat(&s[SEG_SS]) << (JIT_MODE_FLAT_SHIFT + SEG_SS) |
+           (uint32_t)jit_seg_flat(&s[SEG_DS]) << (JIT_MODE_FLAT_SHIFT + SEG_DS) |
+           (s[SEG_CS].base ? JIT_MODE_CS_BASE : 0) | (s[SEG_CS].limit == 0xffffffff ? JIT_MODE_CS_4G : 0) |
+           (cpu->stack_size == 2 ? JIT_MODE_STACK32 : 0) | (cpu->protected_mode ? JIT_MODE_PROTECTED : 0);
+}
 
 /* Everything a translation depends on besides its bytes and address. */
 static inline uint32_t jit_mode(const X86Cpu *cpu)
@@ -84,13 +107,15 @@ static inline uint32_t jit_mode(const X86Cpu *cpu)
     bool avx = !(cpu->cr0 & CR0_TS) && (cpu->cr4 & CR4_OSXSAVE) && (cpu->xcr0 & 6) == 6;
     bool x87 = !(cpu->cr0 & (CR0_EM | CR0_TS)) && fpu_all_masked(&cpu->fpu);
     bool masked = (cpu->mxcsr & 0x1f80) == 0x1f80;
-    return cpu->mem_mode | (uint32_t)cpu->code_size << 4 | (uint32_t)cpu->cpl << JIT_MODE_CPL_SHIFT | (sse ? JIT_MODE_SSE : 0) |
+    return cpu->mem_mode | (uint32_t)cpu->code_size << JIT_MODE_CODE_SHIFT | (uint32_t)cpu->cpl << JIT_MODE_CPL_SHIFT |
+           (cpu->code64 ? 0 : jit_mode_segments(cpu)) | (sse ? JIT_MODE_SSE : 0) |
            (masked ? JIT_MODE_FP : 0) | (avx ? JIT_MODE_AVX : 0) | (x87 ? JIT_MODE_X87 : 0);
 }
 /* Can code of the present mode be translated at all? */
 static inline bool jit_mode_ok(const X86Cpu *cpu)
 {
-    return cpu->code64 && cpu->mem_mode != MEM_USER_AC;
+    uint32_t limit = cpu->seg[SEG_CS].limit;
+    return (cpu->code64 || limit == 0xffffffff || limit == 0xffff) && cpu->mem_mode != MEM_USER_AC;
 }
 
 /* Host code for a block; false when the code memory is full (then jit_flush() and try again). */

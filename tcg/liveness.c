@@ -40,6 +40,8 @@ static bool never_stops(const Insn *i)
     }
     switch (i->opcode) {
     case 0x00 ... 0x3f:
+        return (i->opcode & 7) < 6; /* PUSH of a segment register */
+    case 0x40 ... 0x4f:
     case 0x63:
     case 0x69:
     case 0x6b:

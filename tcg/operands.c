@@ -55,6 +55,11 @@ static HostOp constant_address(Tr *t, const Insn *i, uint64_t v)
 static bool address_parts(Tr *t, const Insn *i, HostOp *lin)
 {
     Asm *a = &t->a;
+    if (!tr_code64(t)) {
+        tr_offset(t, i);
+        *lin = op_mem(H_ADDR, 0);
+        return true;
+    }
     bool constant = i->base == REG_IP || (i->base == REG_ZERO && i->index == REG_ZERO);
     if (constant && (i->base != REG_IP || i->asize == 3)) {
         uint64_t v = i->base == REG_IP ? t->rip[t->n + 1] + (uint64_t)i->disp
@@ -111,7 +116,14 @@ bool tr_lea(Tr *t, const Insn *i, HostOp *m)
 {
     Insn flat = *i;
     flat.seg = SEG_DS;
-    return address_parts(t, &flat, m);
+    if (!tr_code64(t) && i->osize <= i->asize) { /* what is above the address is above the result as well */
+        unsigned base = i->base == REG_ZERO ? H_NONE : host_of(i->base);
+        *m = op_sib(base, i->index == REG_ZERO ? H_NONE : host_of(i->index), i->scale, (int32_t)i->disp);
+        return true;
+    }
+    bool known = address_parts(t, &flat, m);
+    t->seg = NUM_SEGS;
+    return known;
 }
 
 /* ---- the TLB ---- */
@@ -137,6 +149,7 @@ static HostOp checked(Tr *t, HostOp lin, unsigned size, unsigned how)
     _Static_assert(sizeof(TlbEntry) == 1 << 5, "SHIFT");
     Stub *s = tr_stub(t);
     s->wants_flags = how & MEM_FLAGS;
+    tr_segment(t, H_ADDR, size, how & MEM_WRITE, s);
     put_address(t, H_T2, lin);
     if (feature_in(&t->jit->host, FEAT_BMI2)) {
         asm_vex(a, ENC_F2, ENC_0F3A, 0xf0, H_T1, 0, op_reg(H_T2)); /* rorx T1d, T2d, SHIFT */

@@ -53,7 +53,7 @@ static bool nothing_waits(const X86Cpu *cpu)
 {
     return !__atomic_load_n(&cpu->attention, __ATOMIC_RELAXED) && !cpu->halted && !cpu->wait_sipi &&
            cpu->shadow != SHADOW_SS && /* that of STI only holds back what does not wait */
-           !(cpu->eflags & (FL_TF | FL_RF)) && !cpu->pending_db && !debug_any_armed(cpu) && cpu->code64;
+           !(cpu->eflags & (FL_TF | FL_RF)) && !cpu->pending_db && !debug_any_armed(cpu) && jit_mode_ok(cpu);
 }
 
 const uint8_t *jit_next(X86Cpu *cpu)
@@ -80,10 +80,11 @@ static const uint8_t *interpret(X86Cpu *cpu, const Insn *i, gva_t rip)
     }
     cpu->insn = i;
     cpu->insn_rip = rip;
-    cpu->rip = rip + i->len;
+    gva_t next = cpu->code64 ? rip + i->len : (uint32_t)(rip + i->len);
+    cpu->rip = next;
     cpu->break_block = false;
     i->fn(cpu, i);
-    if (unlikely(cpu->break_block || cpu->rip != rip + i->len)) {
+    if (unlikely(cpu->break_block || cpu->rip != next)) {
         return jit_next(cpu);
     }
     return NULL;

@@ -38,7 +38,9 @@ void tr_slot_memory(Tr *t, unsigned host, unsigned size, bool write, bool wants_
     Asm *a = &t->a;
     PageSlot *slot = new_slot(t, size, write);
     tr_flags_clobber(t);
-    tr_stub(t)->wants_flags = wants_flags;
+    Stub *s = tr_stub(t);
+    s->wants_flags = wants_flags;
+    tr_segment(t, host, size, write, s);
     SlotMiss *m = &t->misses[t->num_misses++];
     *m = (SlotMiss){.slot = slot, .host = host, .size = size, .write = write, .stub = t->num_stubs - 1};
     asm_op(a, ENC_W, ENC_1, 0x2b, host, SLOT_MEM(slot, page));  /* sub host, page */

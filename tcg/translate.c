@@ -61,7 +61,7 @@ void tr_exit_indirect(Tr *t)
 /* How a jump from instruction n to rip may enter the block there. */
 static JitEntry entry_for(const Tr *t, gva_t rip)
 {
-    if ((rip ^ t->src->rip) & PAGE_MASK) {
+    if (((t->src->lin + (rip - t->src->rip)) ^ t->src->lin) & PAGE_MASK) {
         return JIT_ENTRY_CHECKED;
     }
     return rip > t->rip[t->n] ? JIT_ENTRY_BODY : JIT_ENTRY_LOOP;
@@ -201,7 +201,7 @@ static void check32(Tr *t, HostOp m, uint32_t value, uint8_t **fail)
 static void check_mapping(Tr *t, unsigned n, uint8_t **fail)
 {
     const JitPage *page = &t->src->pages[n];
-    size_t slot = offsetof(X86Cpu, itlb) + itlb_slot(page->global, t->src->rip + n * PAGE_SIZE) * sizeof(uint32_t);
+    size_t slot = offsetof(X86Cpu, itlb) + itlb_slot(page->global, t->src->lin + n * PAGE_SIZE) * sizeof(uint32_t);
     check32(t, op_mem(H_CPU, (int32_t)slot), page->itlb_id, fail);
 }
 
@@ -228,7 +228,7 @@ static void check_bytes(Tr *t, unsigned n, uint8_t **fail)
     *fail = asm_jcc(a, 5);
 }
 
-enum { ENTRY_CHECKS = 6 };
+enum { ENTRY_CHECKS = 7 };
 
 static void emit_entry(Tr *t, JitCode *out, uint8_t *fail[ENTRY_CHECKS])
 {
@@ -242,6 +242,9 @@ static void emit_entry(Tr *t, JitCode *out, uint8_t *fail[ENTRY_CHECKS])
         check_bytes(t, 1, &fail[2]);
     }
     check32(t, CPU_MEM(jit_mode), src->mode, &fail[3]);
+    if (src->mode & JIT_MODE_CS_BASE) {
+        check32(t, CPU_MEM(seg[SEG_CS].base), (uint32_t)(src->lin - src->rip), &fail[6]);
+    }
     out->entry[JIT_ENTRY_LOOP] = two ? out->entry[JIT_ENTRY_CHECKED] : jit_rx(t->jit, a->p);
     check_bytes(t, 0, &fail[4]);
     asm_op(a, 0, ENC_1, 0x80, 7, CPU_MEM(attention));
@@ -257,6 +260,7 @@ static void translate_insns(Tr *t)
         unsigned first_stub = t->num_stubs;
         TrNote *note = &t->notes[t->n];
         note->at = t->a.p;
+        t->seg = NUM_SEGS;
         note->emitted = emit_insn(t, &src->insns[t->n]);
         if (!note->emitted) {
             tr_call_insn(t);
@@ -288,10 +292,10 @@ bool jit_translate(Jit *jit, const JitSource *src, JitCode *out)
     t.a = (Asm){.p = jit->next, .end = jit->rw + jit->size - 64};
     t.rip[0] = src->rip;
     for (unsigned n = 0; n < src->num; n++) {
-        t.rip[n + 1] = t.rip[n] + src->insns[n].len;
+        t.rip[n + 1] = (t.rip[n] + src->insns[n].len) & (tr_code64(&t) ? ~0ull : 0xffffffffu);
     }
     flags_liveness(src->insns, src->num, t.live);
-    *out = (JitCode){.rip = src->rip, .mode = src->mode, .num_pages = src->num_pages};
+    *out = (JitCode){.rip = src->rip, .lin = src->lin, .mode = src->mode, .num_pages = src->num_pages};
     memcpy(out->pages, src->pages, sizeof(out->pages));
     uint8_t *fail[ENTRY_CHECKS] = {NULL};
     emit_entry(&t, out, fail);

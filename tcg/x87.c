@@ -107,7 +107,7 @@ void tr_x87_track(Tr *t, const Insn *i)
     X87Pointers *p = &t->pointers;
     if (i->flags & INSN_MEM) {
         unsigned ea = H_ADDR;
-        if (i->seg >= SEG_FS) { /* the offset, which tr_address() has added the base to; flags are not in the host now */
+        if (i->seg >= SEG_FS && tr_code64(t)) { /* tr_address() has added the base; flags are not in the host now */
             ea = H_T2;
             asm_mov_rr(&t->a, ea, H_ADDR);
             asm_op(&t->a, ENC_W, ENC_1, 0x2b, ea, op_mem(H_CPU, (int32_t)(offsetof(X86Cpu, seg) + i->seg * sizeof(Segment) +

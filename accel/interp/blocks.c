@@ -374,6 +374,12 @@ void block_cut(Block *b, unsigned num)
     b->code = NULL;
 }
 
+/* Outside 64-bit code no instruction of it may reach over the segment's limit. */
+static Block *inside_limit(const X86Cpu *cpu, Block *b)
+{
+    return likely(cpu->code64 || cpu->rip + b->bytes - 1 <= cpu->seg[SEG_CS].limit) ? b : NULL;
+}
+
 /* Is the block's second page what is mapped now?  That look-up may fault, as the instruction's fetch does. */
 static bool second_page_fits(InterpVcpu *v, const Block *b, CodePages *pages)
 {
@@ -400,7 +406,7 @@ static Block *find_in_bucket(InterpVcpu *v, CodePages *pages, unsigned offset, B
             link = &b->next; /* not even a look at its page: that would be a cache miss for each */
             continue;
         }
-        if (b->host[1] && !b->dead && !second_page_fits(v, b, pages)) {
+        if (b->host[1] && !b->dead && (!inside_limit(v->cpu, b) || !second_page_fits(v, b, pages))) {
             link = &b->next;
             continue;
         }
@@ -422,6 +428,13 @@ static Block *find_in_bucket(InterpVcpu *v, CodePages *pages, unsigned offset, B
     return NULL;
 }
 
+/* May the bytes of an instruction of any length be fetched, as far as the segment goes? */
+static bool far_from_limit(const X86Cpu *cpu, gva_t lin)
+{
+    enum { LONGEST = 15 };
+    return cpu->code64 || (cpu->rip + LONGEST - 1 <= cpu->seg[SEG_CS].limit && lin + LONGEST - 1 <= 0xffffffff);
+}
+
 Block *block_fetch(InterpVcpu *v, CodePages *pages)
 {
     X86Cpu *cpu = v->cpu;
@@ -440,12 +453,12 @@ Block *block_fetch(InterpVcpu *v, CodePages *pages)
     look_if_changed(v, pages->first);
     Block *dead = NULL, *b = find_in_bucket(v, pages, offset, &dead);
     if (b) {
-        return b;
+        return inside_limit(cpu, b);
     }
     b = new_block(v, pages, offset);
     decode_watched(v, b, pages->first, offset);
     if (b->num == 0) {
-        if (!c->jit || !cpu->code64) {
+        if (!c->jit || !far_from_limit(cpu, lin)) {
             return NULL; /* the interpreter steps over it */
         }
         pages->second = mmu_fetch(cpu, lin + PAGE_SIZE - offset);
@@ -453,7 +466,7 @@ Block *block_fetch(InterpVcpu *v, CodePages *pages)
             return NULL;
         }
     }
-    return add_block(v, b, b->host[1] ? NULL : dead);
+    return inside_limit(cpu, add_block(v, b, b->host[1] ? NULL : dead));
 }
 
 Block *block_find(InterpVcpu *v)
@@ -476,10 +489,7 @@ Block *block_find(InterpVcpu *v)
         *j = (JumpEntry){.rip = lin, .tlb_gen = cpu->tlb_gen, .code_size = cpu->code_size, .cpl = cpu->cpl,
                          .block = b};
     }
-    if (unlikely(!cpu->code64 && cpu->rip + b->bytes - 1 > cpu->seg[SEG_CS].limit)) {
-        return NULL;
-    }
-    return b;
+    return inside_limit(cpu, b);
 }
 
 /* One byte of code at cs:rip + n, with the limit and page checks of a fetch. */

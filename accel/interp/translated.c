@@ -28,7 +28,8 @@ static bool same_mapping(const JitPage *a, const JitPage *b, unsigned num)
 
 static bool same_place(const JitCode *a, const JitCode *b)
 {
-    return a->rip == b->rip && a->mode == b->mode && same_mapping(a->pages, b->pages, b->num_pages);
+    return a->rip == b->rip && a->lin == b->lin && a->mode == b->mode &&
+           same_mapping(a->pages, b->pages, b->num_pages);
 }
 
 /* Jumps that lead to code of the block's older versions go on to the present one. */
@@ -46,14 +47,16 @@ static void forward_older(Jit *jit, const Block *b, const JitCode *code)
 JitCode *block_code(InterpVcpu *v, Block *b, const CodePages *pages)
 {
     X86Cpu *cpu = v->cpu;
-    JitSource source = {.insns = b->insns, .num = b->num, .rip = cpu->rip, .mode = jit_mode(cpu),
-                        .num_pages = b->host[1] ? 2 : 1, .pages = {page_of(cpu, pages->first, b->changed[0])}};
+    JitSource source = {.insns = b->insns, .num = b->num, .rip = cpu->rip, .lin = code_linear(cpu),
+                        .mode = jit_mode(cpu), .num_pages = b->host[1] ? 2 : 1,
+                        .pages = {page_of(cpu, pages->first, b->changed[0])}};
     if (b->host[1]) {
         source.pages[1] = page_of(cpu, pages->second, b->changed[1]);
     }
     for (JitCode **link = &b->code; *link; link = &(*link)->next) {
         JitCode *c = *link;
-        if (c->rip == source.rip && c->mode == source.mode && same_mapping(c->pages, source.pages, c->num_pages)) {
+        if (c->rip == source.rip && c->lin == source.lin && c->mode == source.mode &&
+            same_mapping(c->pages, source.pages, c->num_pages)) {
             *link = c->next;
             c->next = b->code;
             b->code = c;
@@ -74,7 +77,7 @@ JitCode *block_code(InterpVcpu *v, Block *b, const CodePages *pages)
 void code_mapped(X86Cpu *cpu, const JitCode *code)
 {
     for (unsigned n = 0; n < code->num_pages; n++) {
-        cpu->itlb[itlb_slot(code->pages[n].global, code->rip + n * PAGE_SIZE)] = code->pages[n].itlb_id;
+        cpu->itlb[itlb_slot(code->pages[n].global, code->lin + n * PAGE_SIZE)] = code->pages[n].itlb_id;
     }
 }
 

@@ -14,11 +14,13 @@
 #include "target/x86/mem.h"
 #include "tcg/jit.h"
 #include "tests/cpu/mix.h"
+#include "tests/cpu/setting.h"
 #include "tests/cpu/values.h"
 
 enum { MAX_BLOCK = 8 };
 
 typedef struct Seq {
+    Setting setting;
     Case first;            /* state, and the first instruction's memory */
     MemInit mem[MAX_BLOCK * 3];
     unsigned num_mem;
@@ -62,12 +64,13 @@ static bool add_insn(Seq *s, Rng *rng, const Mix *mix)
     Case c;
     Insn i;
     unsigned row = mix_row(mix, rng);
-    if (!case_generate(&c, row, rng) || c.code_size != 2 ||
-        insn_decode(&i, c.bytes, c.len, 2, &mix->features) != DECODE_OK || insn_row(&i) != &insn_rows[row]) {
+    if (!case_generate_for(&c, row, MAX(s->setting.code_size, 1), rng) ||
+        !setting_prefixes(&s->setting, &c, &i, &mix->features, rng)) {
         return false;
     }
     if (s->num == 0) {
         s->first = c;
+        setting_fit(&s->setting, &s->first, rng);
         s->first.ip = CODE_BASE + 0x400;
         if (!(insn_rows[row].attr & A_SSE)) { /* what comes later may */
             random_fx(&s->first, rng, insn_rows[row].attr | A_SSE);
@@ -130,14 +133,15 @@ static bool make_walk(Seq *s, Rng *rng, const Mix *mix, unsigned want)
     return true;
 }
 
-static void make_block(Seq *s, Rng *rng, const Mix *mix, unsigned most)
+static void make_block(Seq *s, Rng *rng, const Mix *mix, unsigned code_size, unsigned most)
 {
     memset(s, 0, sizeof(*s));
+    setting_random(&s->setting, code_size, rng);
     unsigned want = 1 + (unsigned)(rng_next(rng) % most);
     if (rng_next(rng) & 1) {
         random_lazy(s, rng);
     }
-    bool walk = rng_next(rng) % 4 == 0 && make_walk(s, rng, mix, want);
+    bool walk = code_size == 2 && rng_next(rng) % 4 == 0 && make_walk(s, rng, mix, want);
     for (unsigned tries = 0; !walk && s->num < want && tries < 200; tries++) {
         if (!add_insn(s, rng, mix)) {
             continue;
@@ -156,10 +160,16 @@ static void make_block(Seq *s, Rng *rng, const Mix *mix, unsigned most)
     }
 }
 
+static gva_t block_rip(const Seq *s)
+{
+    return s->first.ip - s->setting.cs_base;
+}
+
 static void load(Engine *e, const Seq *s)
 {
     fpu_sync(engine_cpu(e));
     engine_load(e, &s->first);
+    setting_load(&s->setting, engine_cpu(e));
     for (unsigned m = 0; m < s->num_mem; m++) {
         memcpy(engine_memory(e, s->mem[m].addr), s->mem[m].bytes, s->mem[m].len);
     }
@@ -178,7 +188,7 @@ static void interpret(Engine *e, const Seq *s, Result *out)
     X86Cpu *cpu = engine_cpu(e);
     load(e, s);
     bool done = true;
-    gva_t end = s->first.ip + s->len;
+    gva_t end = block_rip(s) + s->len;
     for (unsigned n = 0; done && n < s->num; n++) {
         gva_t before = cpu->rip;
         done = interp_step_one(cpu);
@@ -204,7 +214,7 @@ static bool run(X86Cpu *cpu, Jit *jit, const JitCode *code, uintptr_t *jump)
 /* Which instruction of the block is at rip; 0 for the first and for none. */
 static unsigned insn_at(const Seq *s, const Insn *insns, gva_t rip)
 {
-    gva_t at = s->first.ip;
+    gva_t at = block_rip(s);
     for (unsigned n = 0; n < s->num; n++) {
         if (at == rip) {
             return n;
@@ -226,19 +236,20 @@ static void translate(Engine *e, Jit *jit, const Seq *s, unsigned cut, gva_t end
     static uint8_t data[DATA_SIZE], stack[STACK_SIZE];
     unsigned at = 0;
     X86Cpu *cpu = engine_cpu(e);
-    gva_t cut_rip = s->first.ip;
+    gva_t start = block_rip(s), cut_rip = start;
     load(e, s);
     memcpy(data, engine_memory(e, DATA_BASE), cut ? DATA_SIZE : 0);
     memcpy(stack, engine_memory(e, STACK_BASE), cut ? STACK_SIZE : 0);
     for (unsigned n = 0; n < s->num; n++) {
-        cut_rip = n == cut ? s->first.ip + at : cut_rip;
-        insn_decode(&insns[n], s->bytes + at, s->len - at, 2, features);
+        cut_rip = n == cut ? start + at : cut_rip;
+        insn_decode(&insns[n], s->bytes + at, s->len - at, s->setting.code_size, features);
         at += insns[n].len;
     }
-    JitSource source = {.insns = insns, .num = cut ? cut : s->num, .rip = s->first.ip, .mode = jit_mode(cpu),
-                        .num_pages = 1, .pages = {{.changed = &changed}}};
-    JitSource rest = {.insns = insns + cut, .num = s->num - cut, .rip = cut_rip, .mode = source.mode,
-                      .num_pages = 1, .pages = {{.changed = &changed}}};
+    JitSource source = {.insns = insns, .num = cut ? cut : s->num, .rip = start, .lin = s->first.ip,
+                        .mode = jit_mode(cpu), .num_pages = 1, .pages = {{.changed = &changed}}};
+    JitSource rest = {.insns = insns + cut, .num = s->num - cut, .rip = cut_rip,
+                      .lin = cut_rip + s->setting.cs_base, .mode = source.mode, .num_pages = 1,
+                      .pages = {{.changed = &changed}}};
     uintptr_t jump = 0;
     jit_flush(jit);
     JitCode code, second;
@@ -257,8 +268,9 @@ static void translate(Engine *e, Jit *jit, const Seq *s, unsigned cut, gva_t end
     unsigned next;
     while (done && cpu->rip != end && (next = insn_at(s, insns, cpu->rip)) != 0) {
         /* on behind an instruction that has changed the mode, or whose operand was not where it could be shared */
-        rest = (JitSource){.insns = insns + next, .num = s->num - next, .rip = cpu->rip, .mode = jit_mode(cpu),
-                           .num_pages = 1, .pages = {{.changed = &changed}}};
+        rest = (JitSource){.insns = insns + next, .num = s->num - next, .rip = cpu->rip,
+                           .lin = cpu->rip + s->setting.cs_base, .mode = jit_mode(cpu), .num_pages = 1,
+                           .pages = {{.changed = &changed}}};
         done = jit_translate(jit, &rest, &code) && run(cpu, jit, &code, &jump);
     }
     if (cpu->vec_live || host_mxcsr() != 0x1f80) {
@@ -270,7 +282,7 @@ static void translate(Engine *e, Jit *jit, const Seq *s, unsigned cut, gva_t end
 
 static void report(const Seq *s, uint64_t seed, const char *why)
 {
-    printf("DIFFERENCE (interpreted / translated) block seed %#" PRIx64 ":", seed);
+    printf("DIFFERENCE (interpreted / translated) %u-bit block seed %#" PRIx64 ":", 16u << s->setting.code_size, seed);
     for (unsigned n = 0; n < s->num; n++) {
         printf(" %s %s;", insn_rows[s->rows[n]].name, insn_rows[s->rows[n]].operands);
     }
@@ -281,10 +293,18 @@ static void report(const Seq *s, uint64_t seed, const char *why)
     printf("\n%s", why);
 }
 
+/* Half of the blocks are 64-bit, a third 32-bit, unless the caller or the chosen rows want otherwise. */
+static unsigned choose_code_size(unsigned bits, const Mix *mix64, const Mix *mix32, Rng *rng)
+{
+    unsigned n = (unsigned)below(rng, 6);
+    unsigned size = bits == 16 ? 0 : bits == 32 ? 1 : bits == 64 ? 2 : n < 3 ? 2 : n < 5 ? 1 : 0;
+    return size == 2 && mix64->total == 0 ? 1 : size < 2 && mix32->total == 0 ? 2 : size;
+}
+
 int main(int argc, char **argv)
 {
     uint64_t count = 100000, seed = (uint64_t)time(NULL), one = 0, differences = 0;
-    unsigned most = MAX_BLOCK;
+    unsigned most = MAX_BLOCK, bits = 0;
     const char *name = NULL;
     for (int i = 1; i + 1 < argc; i += 2) {
         if (!strcmp(argv[i], "--count")) {
@@ -296,10 +316,13 @@ int main(int argc, char **argv)
             count = 1;
         } else if (!strcmp(argv[i], "--name")) {
             name = argv[i + 1];
+        } else if (!strcmp(argv[i], "--bits")) {
+            bits = (unsigned)strtoul(argv[i + 1], NULL, 0);
         } else if (!strcmp(argv[i], "--most")) {
             most = MIN((unsigned)strtoul(argv[i + 1], NULL, 0), MAX_BLOCK);
         } else {
-            fprintf(stderr, "usage: blocks [--count N] [--seed N] [--block SEED] [--name MNEMONIC] [--most N]\n");
+            fprintf(stderr, "usage: blocks [--count N] [--seed N] [--block SEED] [--name MNEMONIC] [--most N] "
+                            "[--bits 16|32|64]\n");
             return 2;
         }
     }
@@ -310,17 +333,18 @@ int main(int argc, char **argv)
         return 2;
     }
     native_features(&features);
-    Mix mix;
-    mix_init(&mix, name, 2, false, &features);
+    Mix mix64, mix32;
+    mix_init(&mix64, name, 2, false, &features);
+    mix_init(&mix32, name, 1, false, &features);
     Engine *a = engine_start(&features), *b = engine_start(&features);
     Jit *jit = jit_new(engine_cpu(b), 1 << 20, NULL, &error);
-    if (!jit || mix.total == 0) {
+    if (!jit || mix64.total + mix32.total == 0) {
         fprintf(stderr, "blocks: %s\n", jit ? "no row is chosen" : error->message);
         return 2;
     }
     engine_memory_reset(a, seed);
     engine_memory_reset(b, seed);
-    printf("seed %" PRIu64 ", %u rows\n", seed, mix.total);
+    printf("seed %" PRIu64 ", %u rows of 64-bit code, %u of others\n", seed, mix64.total, mix32.total);
     Rng seeds;
     rng_seed(&seeds, seed);
     for (uint64_t n = 0; n < count && differences < 12; n++) {
@@ -329,7 +353,8 @@ int main(int argc, char **argv)
         Seq s;
         Result want, got;
         rng_seed(&rng, own);
-        make_block(&s, &rng, &mix, most);
+        unsigned code_size = choose_code_size(bits, &mix64, &mix32, &rng);
+        make_block(&s, &rng, code_size == 2 ? &mix64 : &mix32, code_size, most);
         interpret(a, &s, &want);
         gva_t end = want.outcome.vector == -1 ? want.outcome.rip : ~0ull;
         translate(b, jit, &s, s.num > 1 ? (unsigned)(rng_next(&rng) % s.num) : 0, end, &features, &got);
@@ -346,6 +371,7 @@ int main(int argc, char **argv)
     jit_free(jit);
     engine_stop(b);
     engine_stop(a);
-    mix_free(&mix);
+    mix_free(&mix64);
+    mix_free(&mix32);
     return differences != 0;
 }

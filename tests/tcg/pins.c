@@ -170,8 +170,8 @@ static void pin(Pin *p, const Sequence *s, const FeatureSet *features, GString *
     for (unsigned at = 0; at < len; at += p->insns[num++].len) {
         insn_decode(&p->insns[num], bytes + at, len - at, 2, features);
     }
-    JitSource source = {.insns = p->insns, .num = num, .rip = 0x401000, .mode = jit_mode(p->jit->cpu),
-                        .num_pages = 1, .pages = {{.itlb_id = 1}}};
+    JitSource source = {.insns = p->insns, .num = num, .rip = 0x401000, .lin = 0x401000,
+                        .mode = jit_mode(p->jit->cpu), .num_pages = 1, .pages = {{.itlb_id = 1}}};
     JitCode code;
     jit_flush(p->jit);
     memset(p->jit->next, INT3, ROOM);
