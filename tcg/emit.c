@@ -99,6 +99,10 @@ static bool emit_one_byte(Tr *t, const Insn *i)
 static bool emit_two_byte(Tr *t, const Insn *i)
 {
     switch (i->opcode) {
+    case 0x01:
+        return i->modrm == 0xf9 && emit_rdtsc(t, true);
+    case 0x31:
+        return emit_rdtsc(t, false);
     case 0x0d:
     case 0x18 ... 0x1f: /* the hints: PREFETCH, ENDBR, multi-byte NOP */
         return true;

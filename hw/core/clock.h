@@ -21,13 +21,26 @@ struct Timer {
     Timer *next;      /* in the clock's list, sorted by deadline; guarded by clock->lock */
 };
 
-/* A clock driven by host CLOCK_MONOTONIC, stopped at 0 until clock_start(). */
+/*
+ * Time as a line over the host's ticks: ns + ((ticks - start) * mul >> 32), where ticks before `start` count as `start`.
+ * `ended` is read first and `begun` last: when they differ the line was being changed, and what was read is worth nothing.
+ */
+typedef struct ClockLine {
+    uint64_t start;         /* ticks */
+    uint64_t mul;           /* ns a tick times 2^32; 0 while time stands still */
+    uint64_t ns;            /* of virtual time at start */
+    uint32_t begun, ended;  /* changes so far */
+} ClockLine;
+
+/* A clock that follows host CLOCK_MONOTONIC, stopped at 0 until clock_start(). */
 Clock *clock_new_host(void);
 /* A clock that moves only by clock_advance(). */
 Clock *clock_new_manual(void);
 void clock_free(Clock *clock);
 
 int64_t clock_now(Clock *clock); /* ns; lock-free, any thread */
+/* The line, if its ticks are those of the host's RDTSC (or it has no slope: a manual clock); else NULL. */
+const ClockLine *clock_tsc_line(const Clock *clock);
 void clock_start(Clock *clock);
 void clock_stop(Clock *clock);
 bool clock_running(const Clock *clock);

@@ -10,6 +10,11 @@ static uint64_t base_ticks(const X86Cpu *cpu)
     return (uint64_t)clock_now(cpu->machine->clock) * TSC_PER_NS;
 }
 
+const ClockLine *cpu_tsc_line(const X86Cpu *cpu)
+{
+    return clock_tsc_line(cpu->machine->clock);
+}
+
 uint64_t cpu_read_tsc(X86Cpu *cpu)
 {
     return base_ticks(cpu) + (uint64_t)cpu->msr.tsc_offset;

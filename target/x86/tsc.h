@@ -12,6 +12,9 @@
 #define TSC_KHZ (TSC_PER_NS * 1000000u)
 #define APIC_BUS_KHZ 1000000u
 
+struct ClockLine;
+/* The machine's time as a line over the host's TSC: RDTSC is TSC_PER_NS times it, plus msr.tsc_offset.  NULL: it is none. */
+const struct ClockLine *cpu_tsc_line(const X86Cpu *cpu);
 /* WRMSR IA32_TSC, IA32_TSC_ADJUST. */
 void cpu_write_tsc(X86Cpu *cpu, uint64_t value);
 void cpu_write_tsc_adjust(X86Cpu *cpu, uint64_t value);

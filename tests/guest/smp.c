@@ -661,6 +661,7 @@ static void ping_pong(unsigned n)
         while (turn % 2 != n) {
             pause_cpu();
         }
+        __asm__ volatile("lfence" ::: "memory"); /* RDTSC does not wait for the load that ended the loop */
         uint64_t now = rdtsc();
         if (now < ball) {
             backwards++;

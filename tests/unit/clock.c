@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* hw/core/clock: manual and host clocks, order of timers, re-arming, notification, timers from other threads. */
 #include "hw/core/clock.h"
+#include "hw/core/host_ticks.h"
 
 typedef struct Event {
     Clock *clock;
@@ -168,6 +169,40 @@ static void test_host(void)
     clock_free(clock);
 }
 
+static uint64_t line_now(const ClockLine *line, uint64_t ticks)
+{
+    g_assert_cmpuint(line->begun, ==, line->ended);
+    return line->ns + (uint64_t)((unsigned __int128)(ticks - line->start) * line->mul >> 32);
+}
+
+/* What others read by the line is the clock's time, and after a second's steering it is still the host's. */
+static void test_line(void)
+{
+    Clock *manual = clock_new_manual(), *clock = clock_new_host();
+    const ClockLine *line = clock_tsc_line(clock);
+    clock_advance(manual, 12345);
+    g_assert_cmpuint(line_now(clock_tsc_line(manual), 99), ==, 12345);
+    int64_t host_start = g_get_monotonic_time(), last = 0;
+    clock_start(clock);
+    for (int i = 0; i < 12; i++) {
+        g_usleep(100000);
+        clock_run_timers(clock);
+        int64_t before = clock_now(clock), now = line ? (int64_t)line_now(line, host_ticks(true)) : before;
+        g_assert_cmpint(before, >=, last);
+        g_assert_cmpint(now, >=, before);
+        last = clock_now(clock);
+        g_assert_cmpint(now, <=, last);
+    }
+    int64_t host = (g_get_monotonic_time() - host_start) * 1000;
+    g_assert_cmpint(last, <=, host);
+    g_assert_cmpint(host - last, <, NS_PER_SEC / 10); /* but for what a busy host puts in between */
+    clock_stop(clock);
+    int64_t stopped = clock_now(clock);
+    g_assert_true(!line || line_now(line, host_ticks(true)) == (uint64_t)stopped);
+    clock_free(clock);
+    clock_free(manual);
+}
+
 typedef struct Racer {
     Clock *clock;
     bool stop; /* atomic */
@@ -229,6 +264,7 @@ int main(int argc, char **argv)
     g_test_add_func("/clock/notify", test_notify);
     g_test_add_func("/clock/budget", test_budget);
     g_test_add_func("/clock/host", test_host);
+    g_test_add_func("/clock/line", test_line);
     g_test_add_func("/clock/threads", test_threads);
     g_test_add_func("/clock/muldiv", test_muldiv);
     return g_test_run();
