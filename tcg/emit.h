@@ -155,13 +155,9 @@ typedef struct VectorAccess {
     unsigned bytes; /* of the memory operand, 0: none */
     unsigned align; /* it must be a multiple of this, or 0 */
     bool write, sets_flags;
-    bool steady;    /* no general register is read, written or used, but for the operand's address */
 } VectorAccess;
 /* False when it is none, or emit_vector() leaves it to its handler. */
 bool emit_vector_access(const Tr *t, const Insn *i, VectorAccess *out);
-/* ---- share.c ---- */
-/* The present instruction's vector operand in the host's memory; false when its address has a form not known here. */
-bool tr_shared_memory(Tr *t, const VectorAccess *x, HostOp *m);
 /* ---- emit_x87.c, emit_mmx.c ---- */
 bool emit_x87(Tr *t, const Insn *i);
 bool emit_mmx(Tr *t, const Insn *i);

@@ -51,7 +51,9 @@ static void keep_operand(Tr *t, const Insn *i, EOp *e, HostOp where)
 /* Of CMP or TEST, first operand in memory.  To TEST, a result and a first operand are the same. */
 static FlagDesc kept_desc(Tr *t, const Insn *i, DescKind kind, unsigned b, int64_t imm)
 {
-    t->stubs[t->num_stubs - 1].compares = kind == DESC_CMP;
+    if (t->num_stubs && t->stubs[t->num_stubs - 1].n == t->n) { /* else the check is another instruction's */
+        t->stubs[t->num_stubs - 1].compares = kind == DESC_CMP;
+    }
     return (FlagDesc){.kind = kind, .log2 = i->osize, .a = DESC_STORED, .b = (uint8_t)b, .imm = (int32_t)imm};
 }
 

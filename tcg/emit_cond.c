@@ -97,8 +97,7 @@ bool emit_pushf(Tr *t, const Insn *i)
     asm_op(a, 0, ENC_1, 0x81, 4, op_reg(H_T2));
     asm_le(a, ~(uint32_t)(FL_VM | FL_RF), 4);
     asm_store64(a, CPU_MEM(jit_target), H_T2);
-    asm_lea64(a, H_ADDR, op_mem(H_GUEST_RSP, -8));
-    HostOp m = tr_memory(t, 8, true, false);
+    HostOp m = tr_stack(t, RSP, -8, true);
     asm_load64(a, H_T2, CPU_MEM(jit_target));
     asm_store64(a, m, H_T2);
     asm_lea64(a, H_GUEST_RSP, op_mem(H_GUEST_RSP, -8));

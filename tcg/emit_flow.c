@@ -27,8 +27,7 @@ static void stack_store(Tr *t, HostOp m, unsigned h)
 static HostOp push_memory(Tr *t)
 {
     tr_reg_changes(t, RSP);
-    asm_lea64(&t->a, H_ADDR, op_mem(H_GUEST_RSP, -8));
-    return tr_memory(t, 8, true, false);
+    return tr_stack(t, RSP, -8, true);
 }
 
 bool emit_push(Tr *t, const Insn *i)
@@ -69,8 +68,7 @@ bool emit_pop(Tr *t, const Insn *i)
     }
     tr_reg_changes(t, i->rm);
     tr_reg_changes(t, RSP);
-    asm_mov_rr(&t->a, H_ADDR, H_GUEST_RSP);
-    HostOp m = tr_memory(t, 8, false, false);
+    HostOp m = tr_stack(t, RSP, 0, false);
     unsigned d = host_of(i->rm) != H_NONE ? host_of(i->rm) : H_T2;
     asm_load64(&t->a, d, m);
     asm_lea64(&t->a, H_GUEST_RSP, op_mem(H_GUEST_RSP, 8));
@@ -87,8 +85,7 @@ bool emit_leave(Tr *t, const Insn *i)
     }
     tr_reg_changes(t, RBP);
     tr_reg_changes(t, RSP);
-    asm_mov_rr(&t->a, H_ADDR, H_RBP);
-    HostOp m = tr_memory(t, 8, false, false);
+    HostOp m = tr_stack(t, RBP, 0, false);
     asm_load64(&t->a, H_T2, m);
     asm_lea64(&t->a, H_GUEST_RSP, op_mem(H_RBP, 8));
     asm_mov_rr(&t->a, H_RBP, H_T2);
@@ -119,8 +116,7 @@ bool emit_ret(Tr *t, const Insn *i)
     tr_flags_to_cpu(t);
     t->place = FLAGS_IN_CPU;
     tr_reg_changes(t, RSP);
-    asm_mov_rr(a, H_ADDR, H_GUEST_RSP);
-    HostOp m = tr_memory(t, 8, false, false);
+    HostOp m = tr_stack(t, RSP, 0, false);
     asm_load64(a, H_ADDR, m);
     asm_op(a, ENC_W, ENC_1, 0x3b, H_ADDR, op_mem(H_RSP, 8));
     uint8_t *miss = asm_jcc(a, 5);

@@ -195,7 +195,7 @@ bool emit_bswap(Tr *t, const Insn *i)
         return false;
     }
     tr_reg_changes(t, i->rm);
-    unsigned d = tr_use(t, i->rm, H_T2);
+    unsigned d = tr_use(t, i->rm, H_T2); /* which is touched by that */
     asm_byte(&t->a, (uint8_t)(0x40 | (i->osize == 3 ? 8 : 0) | d >> 3));
     asm_byte(&t->a, 0x0f);
     asm_byte(&t->a, (uint8_t)(0xc8 | (d & 7)));
@@ -255,8 +255,7 @@ bool emit_push_mem(Tr *t, const Insn *i)
     }
     asm_load64(a, H_T2, m);
     asm_store64(a, CPU_MEM(jit_target), H_T2);
-    asm_lea64(a, H_ADDR, op_mem(H_GUEST_RSP, -8));
-    m = tr_memory_at(t, 8, MEM_WRITE);
+    m = tr_stack(t, RSP, -8, true);
     asm_load64(a, H_T2, CPU_MEM(jit_target));
     asm_store64(a, m, H_T2);
     asm_lea64(a, H_GUEST_RSP, op_mem(H_GUEST_RSP, -8));
@@ -270,7 +269,6 @@ bool emit_pop_rsp(Tr *t, const Insn *i)
         return false;
     }
     tr_reg_changes(t, RSP);
-    asm_mov_rr(&t->a, H_ADDR, H_GUEST_RSP);
-    asm_load64(&t->a, H_GUEST_RSP, tr_memory_at(t, 8, 0));
+    asm_load64(&t->a, H_GUEST_RSP, tr_stack(t, RSP, 0, false));
     return true;
 }

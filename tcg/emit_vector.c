@@ -170,8 +170,7 @@ static VectorAccess access_of(const Insn *i, const Plan *p)
 {
     bool wide = p->mem_bytes >= 16 && !(insn_row(i)->attr & A_UNALIGNED);
     return (VectorAccess){.bytes = p->mem_bytes, .align = wide ? p->mem_bytes : 0, .write = p->to_rm,
-                          .sets_flags = p->sets_flags,
-                          .steady = !p->sets_rcx && !p->reg_general && (is_mem(i) || !p->rm_general)};
+                          .sets_flags = p->sets_flags};
 }
 
 bool emit_vector_access(const Tr *t, const Insn *i, VectorAccess *out)
@@ -197,7 +196,8 @@ bool emit_uses_vectors(const Tr *t, const Insn *i)
 static bool vector_memory(Tr *t, const Insn *i, const Plan *p, HostOp *m)
 {
     VectorAccess x = access_of(i, p);
-    if (tr_shared_memory(t, &x, m)) {
+    MemOperand shared = {.bytes = x.bytes, .align = x.align, .write = x.write, .wants_flags = x.sets_flags, .vector = true};
+    if (tr_place(t, t->n, &shared.place) && tr_shared(t, &shared, m)) {
         return true;
     }
     if (!tr_address(t, i)) {
@@ -223,10 +223,14 @@ static void encode(Tr *t, const Insn *i, const Plan *p, HostOp rm)
 {
     const InsnRow *row = insn_row(i);
     unsigned reg = row->reg != ANY ? (unsigned)row->reg : p->reg_general ? general_result(i->reg) : i->reg;
+    uint32_t touched = t->a.touched;
     if (p->vex) {
         asm_vex(&t->a, p->flags, p->map, i->opcode, reg, i->vvvv, rm);
     } else {
         asm_op(&t->a, p->flags & ~(unsigned)ENC_L, p->map, i->opcode, reg, rm);
+    }
+    if (!p->reg_general && !p->rm_general) { /* the numbers were those of vector registers */
+        t->a.touched = touched;
     }
     if (p->imm) {
         asm_byte(&t->a, (uint8_t)(i->imm & (p->imm_register && !p->code64 ? 0x7f : 0xff)));

@@ -39,7 +39,8 @@ struct Jit {
     void *on_slow_opaque;
     /* common routines, addresses in rw (branches are relative, both mappings have the same layout) */
     const uint8_t *enter, *exit, *exit_jump, *exit_clean, *resume, *dispatch, *ret_miss, *ret_bottom;
-    const uint8_t *call_insn, *call_insn_flags, *load_flags;
+    const uint8_t *call_insn[2][2]; /* [1][]: the block holds addresses; [][1]: it expects the host's flags */
+    const uint8_t *load_flags;
     const uint8_t *spill_vectors, *load_xmm, *load_ymm; /* flags and general registers stay but for the flags of spill */
     const uint8_t *fetch_x87; /* the guest's x87 state into the host; only flags change */
     uint8_t next_slot[NUM_MEM_MODES][2][4]; /* of X86Cpu.slot, by width: they are given out in turn */
@@ -87,6 +88,11 @@ static inline bool insn_undefined(const Insn *i)
 /* live[n]: LIVE_* groups that something after instruction n can see. */
 void flags_liveness(const Insn *insns, unsigned num, uint8_t *live);
 
+/* ---- writes.c ---- */
+
+/* The general registers that i may change: bit n for register n. */
+unsigned insn_writes(const Insn *i);
+
 /* ---- runtime.c ---- */
 
 void runtime_emit(Jit *jit);
@@ -129,6 +135,12 @@ typedef struct X87Fetch {
     uint8_t *from, *back;
 } X87Fetch;
 
+/* Which held address is in H_ADDR, and which in H_T2: numbers of Tr.shared, or HOLDS_NONE. */
+enum { HOLDS_NONE = 0xff };
+typedef struct Holds {
+    uint8_t addr, t2;
+} Holds;
+
 typedef struct Stub {
     unsigned n;        /* instruction to be done by the interpreter */
     uint8_t *from[3];  /* jumps to here */
@@ -138,6 +150,7 @@ typedef struct Stub {
     bool wants_flags;  /* the host's flags are expected at `back` */
     bool compares;     /* cc_dst is expected to be the first operand there, where the handler leaves the difference */
     X87Pointers pointers;
+    Holds holds;       /* expected at `back` */
 } Stub;
 
 /* A direct way out, not connected yet. */
@@ -152,18 +165,50 @@ typedef struct SlotMiss {
     PageSlot *slot;
     uint8_t *from, *back;
     unsigned host, size; /* register of the address, then of the host's; bytes of the operand */
-    unsigned stub;       /* which does the instruction when the TLB does not have it either */
+    int stub, alone;     /* which of these does the instruction when the TLB does not have it either; the other is -1 */
     bool write;
 } SlotMiss;
 
-/* A host register with the host's address of checked memory, [lo, hi) from what the guest's registers give. */
+/* An address: base + (index << scale) + at. */
+typedef struct Place {
+    uint8_t base, index, scale; /* as in Insn; with REG_IP, at is all of it */
+    int64_t at;
+} Place;
+
+/* A memory operand. */
+typedef struct MemOperand {
+    Place place;
+    unsigned bytes;
+    unsigned align;   /* the address must be a multiple of this, or 0 */
+    bool write, wants_flags; /* MEM_WRITE, MEM_FLAGS */
+    bool vector;      /* H_T2 may be part of the host operand too */
+} MemOperand;
+
+/* Checked memory, [lo, hi) from what the guest's registers give, the host's address of lo in X86Cpu.jit_held. */
 typedef struct Shared {
     bool held, write; /* write: checked for it */
-    uint8_t base, index, scale, reg;
+    uint8_t base, index, scale;
+    uint8_t reg;      /* H_ADDR or H_T2 when that has the address too, or H_NONE */
     uint8_t align;    /* lo is known to be a multiple of it, or 0 */
     uint8_t first, last; /* instructions: the one that checked, the last that is expected to use it */
     int64_t lo, hi;
 } Shared;
+enum { MAX_SHARED = 4 };
+
+/* The first instruction of those that share a check, once more without sharing, for when the check fails. */
+typedef struct Alone {
+    unsigned n, shared;
+    uint8_t *from[2];    /* jumps to here */
+    const uint8_t *code;
+    FlagPlace place;     /* at the check */
+    FlagDesc desc;
+    X87Pointers pointers;
+    uint8_t *back;       /* where the block goes on behind it: */
+    FlagPlace back_place;
+    FlagDesc back_desc;
+    Shared back_shared;
+    Holds holds;
+} Alone;
 
 /* For the logs: how an instruction was done. */
 typedef struct TrNote {
@@ -173,7 +218,9 @@ typedef struct TrNote {
 } TrNote;
 
 #define MAX_INSNS 32
-#define MAX_STUBS (MAX_INSNS * 2 + 1) /* PUSH and DIV of memory have two, CALL through memory has three and is the last */
+#define MAX_ALONE 12
+/* PUSH and DIV of memory have two, CALL through memory has three and is the last */
+#define MAX_STUBS (MAX_INSNS * 2 + 1 + MAX_ALONE * 2)
 typedef struct Tr {
     Jit *jit;
     Asm a;
@@ -186,11 +233,14 @@ typedef struct Tr {
     FlagDesc desc;
     Stub stubs[MAX_STUBS];
     unsigned num_stubs;
-    Shared shared[2];         /* in H_ADDR, in H_T2 */
+    Shared shared[MAX_SHARED]; /* by X86Cpu.jit_held */
     uint8_t share_last[MAX_INSNS]; /* [n]: the last instruction that used what instruction n checked */
-    SlotMiss misses[MAX_INSNS];
+    Alone alone[MAX_ALONE];
+    unsigned num_alone;
+    bool is_alone;            /* one of these is being emitted: nothing is shared */
+    SlotMiss misses[MAX_STUBS + MAX_ALONE];
     unsigned num_misses;
-    Exit exits[4];
+    Exit exits[4 + MAX_ALONE];
     unsigned num_exits;
     int last_vector;          /* number of the last instruction that runs on the host's vector registers, or -1 */
     uint8_t *vectors_from, *vectors_back; /* the entry's jump to fetch them, and where it goes on */
@@ -245,7 +295,14 @@ bool tr_operand(Tr *t, const Insn *i, unsigned size, unsigned how, HostOp *m);
 HostOp tr_memory_at(Tr *t, unsigned size, unsigned how);
 /* The effective address as an operand for LEA (H_ADDR and H_T1 may be part of it). */
 bool tr_lea(Tr *t, const Insn *i, HostOp *m);
+/* 8 bytes at RSP (or RBP, for LEAVE) + at.  H_ADDR may be part of the host operand; H_T2 is free. */
+HostOp tr_stack(Tr *t, unsigned base, int at, bool write);
 Stub *tr_stub(Tr *t);
+/*
+ * The check alone, of lin, which has no index: its jumps when it fails into from[].  The host operand is lin's base and
+ * displacement, and H_T1 as an index.
+ */
+HostOp tr_tlb_check(Tr *t, HostOp lin, unsigned size, unsigned how, uint8_t *from[2]);
 
 /*
  * ---- segments.c: addresses of code that is not 64-bit ----
@@ -265,14 +322,27 @@ void tr_segment(Tr *t, unsigned reg, unsigned size, bool write, Stub *s);
  * `host` (H_ADDR or H_T2): the linear address; becomes the host's.  No other register but H_T1 changes.  size: up to 128.
  */
 void tr_slot_memory(Tr *t, unsigned host, unsigned size, bool write, bool wants_flags);
+/* The same by the slot of stacks, H_ADDR being the address. */
+void tr_slot_stack(Tr *t, unsigned size, bool write, bool wants_flags);
+/* Either, failing into Tr.alone[alone]. */
+void tr_slot_shared(Tr *t, unsigned host, unsigned size, bool write, bool stack, unsigned alone);
 void tr_slots_emit_misses(Tr *t);
 
 /* ---- share.c ---- */
 
-/* After each instruction, which took so many bytes of host code. */
-void tr_share_after(Tr *t, bool emitted, size_t bytes);
-/* Does something behind instruction n use a check made before it, or by it?  Then C may not be called in between. */
+/* The address of instruction n's memory operand; false when it has a form not known here. */
+bool tr_place(const Tr *t, unsigned n, Place *p);
+/* The operand by a check that it shares with others; false when there are none, and nothing has been emitted. */
+bool tr_shared(Tr *t, const MemOperand *x, HostOp *m);
+/* After each instruction. */
+void tr_share_after(Tr *t, bool emitted);
+/* What H_ADDR and H_T2 hold between two instructions, and its return after C was called. */
+Holds tr_holds(const Tr *t);
+void tr_hold_again(Tr *t, Holds holds);
+/* Does something behind instruction n use a check made before it, or by it? */
 bool tr_shares_over(const Tr *t, unsigned n);
+/* Put the check of s into t once more; from[]: its jumps when it fails. */
+void tr_share_again(Tr *t, unsigned n, const Shared *s, uint8_t *from[2]);
 
 /*
  * ---- vectors.c: where XMM0-15 or YMM0-15 and MXCSR are ----

@@ -138,18 +138,15 @@ Stub *tr_stub(Tr *t)
 
 /*
  * The check: index by the page number, distance from the tag, "no page crossed" in the same comparison.  T2 gets the
- * address and loses it, T1 gets the addend.  lin has no index.
+ * address and loses it, T1 gets the addend.
  */
-static HostOp checked(Tr *t, HostOp lin, unsigned size, unsigned how)
+HostOp tr_tlb_check(Tr *t, HostOp lin, unsigned size, unsigned how, uint8_t *from[2])
 {
     Asm *a = &t->a;
     size_t table = offsetof(X86Cpu, tlb) + (t->src->mode & 3) * sizeof(((X86Cpu *)0)->tlb[0]);
     size_t tag = table + (how & MEM_WRITE ? offsetof(TlbEntry, wtag) : offsetof(TlbEntry, rtag));
     enum { SHIFT = 12 - 5 }; /* page number times the size of an entry */
     _Static_assert(sizeof(TlbEntry) == 1 << 5, "SHIFT");
-    Stub *s = tr_stub(t);
-    s->wants_flags = how & MEM_FLAGS;
-    tr_segment(t, H_ADDR, size, how & MEM_WRITE, s);
     put_address(t, H_T2, lin);
     if (feature_in(&t->jit->host, FEAT_BMI2)) {
         asm_vex(a, ENC_F2, ENC_0F3A, 0xf0, H_T1, 0, op_reg(H_T2)); /* rorx T1d, T2d, SHIFT */
@@ -163,14 +160,45 @@ static HostOp checked(Tr *t, HostOp lin, unsigned size, unsigned how)
     if (how & MEM_ALIGNED && size > 1) {
         asm_op(a, ENC_BYTE_RM, ENC_1, 0xf6, 0, op_reg(H_T2)); /* test */
         asm_byte(a, (uint8_t)(size - 1));
-        s->from[1] = asm_jcc(a, 5);
+        from[1] = asm_jcc(a, 5);
     }
     asm_op(a, ENC_W, ENC_1, 0x2b, H_T2, op_sib(H_CPU, H_T1, 0, (int32_t)tag)); /* sub T2, tag */
     asm_op(a, ENC_W, ENC_1, 0x81, 7, op_reg(H_T2));        /* cmp T2, 4096 - size */
     asm_le(a, 4096 - size, 4);
-    s->from[0] = asm_jcc(a, 7); /* ja */
+    from[0] = asm_jcc(a, 7); /* ja */
     asm_load64(a, H_T1, op_sib(H_CPU, H_T1, 0, (int32_t)(table + offsetof(TlbEntry, addend))));
     return op_sib(lin.base, H_T1, 0, lin.disp);
+}
+
+static HostOp checked(Tr *t, HostOp lin, unsigned size, unsigned how)
+{
+    Stub *s = tr_stub(t);
+    s->wants_flags = how & MEM_FLAGS;
+    tr_segment(t, H_ADDR, size, how & MEM_WRITE, s);
+    return tr_tlb_check(t, lin, size, how, s->from);
+}
+
+/* Stacks stay in a page for long. */
+static HostOp stack_memory(Tr *t, const MemOperand *x)
+{
+    tr_flags_clobber(t);
+    put_address(t, H_ADDR, op_mem(host_of(x->place.base), (int32_t)x->place.at));
+    tr_slot_stack(t, x->bytes, x->write, x->wants_flags);
+    return op_mem(H_ADDR, 0);
+}
+
+HostOp tr_stack(Tr *t, unsigned base, int at, bool write)
+{
+    MemOperand x = {.place = {.base = (uint8_t)base, .index = REG_ZERO, .at = at}, .bytes = 8, .write = write};
+    HostOp m;
+    if (tr_shared(t, &x, &m)) {
+        return m;
+    }
+    if (t->is_alone) { /* and likely not in the slot's page */
+        tr_flags_clobber(t);
+        return checked(t, op_mem(host_of(base), at), 8, write ? MEM_WRITE : 0);
+    }
+    return stack_memory(t, &x);
 }
 
 HostOp tr_memory(Tr *t, unsigned size, bool write, bool wants_flags)
@@ -193,6 +221,16 @@ HostOp tr_memory_at(Tr *t, unsigned size, unsigned how)
 bool tr_operand(Tr *t, const Insn *i, unsigned size, unsigned how, HostOp *m)
 {
     HostOp lin;
+    MemOperand x = {.bytes = size, .write = how & MEM_WRITE, .wants_flags = how & MEM_FLAGS};
+    if (!(how & MEM_ALIGNED) && tr_place(t, t->n, &x.place)) {
+        if (tr_shared(t, &x, m)) {
+            return true;
+        }
+        if (!t->is_alone && x.place.base == RSP && x.place.index == REG_ZERO) {
+            *m = stack_memory(t, &x);
+            return true;
+        }
+    }
     tr_flags_clobber(t);
     if (!address_parts(t, i, &lin)) {
         return false;

@@ -90,6 +90,14 @@ static const uint8_t *interpret(X86Cpu *cpu, const Insn *i, gva_t rip)
     return NULL;
 }
 
+/* The same for a block that goes on with addresses it holds: not when they may be wrong by now. */
+static const uint8_t *interpret_holding(X86Cpu *cpu, const Insn *i, gva_t rip)
+{
+    uint64_t gen = cpu->slots_gen;
+    const uint8_t *next = interpret(cpu, i, rip);
+    return !next && cpu->slots_gen != gen ? jit_next(cpu) : next;
+}
+
 /* The guest's vector registers stay in the host's meanwhile. */
 static GENERAL_REGS_ONLY uint64_t host_flags(X86Cpu *cpu)
 {
@@ -102,10 +110,19 @@ typedef struct NextAndFlags {
     uint64_t flags;
 } NextAndFlags;
 
+static NextAndFlags with_flags(X86Cpu *cpu, const uint8_t *next)
+{
+    return (NextAndFlags){.next = next, .flags = next ? 0 : host_flags(cpu)};
+}
+
 static NextAndFlags interpret_flags(X86Cpu *cpu, const Insn *i, gva_t rip)
 {
-    const uint8_t *next = interpret(cpu, i, rip);
-    return (NextAndFlags){.next = next, .flags = next ? 0 : host_flags(cpu)};
+    return with_flags(cpu, interpret(cpu, i, rip));
+}
+
+static NextAndFlags interpret_holding_flags(X86Cpu *cpu, const Insn *i, gva_t rip)
+{
+    return with_flags(cpu, interpret_holding(cpu, i, rip));
 }
 
 /* ---- the routines ---- */
@@ -128,8 +145,10 @@ static void put_flags(Asm *a, unsigned reg)
 }
 
 /* In: H_ADDR the Insn, H_T1 its address.  Out: everything of the guest loaded, or on to the next block. */
-static const uint8_t *emit_call_insn(const Jit *jit, Asm *a, bool flags)
+static const uint8_t *emit_call_insn(const Jit *jit, Asm *a, bool holding, bool flags)
 {
+    static const void *const functions[2][2] = {{(const void *)interpret, (const void *)interpret_flags},
+                                                {(const void *)interpret_holding, (const void *)interpret_holding_flags}};
     const uint8_t *here = a->p;
     vectors_emit_spill(jit, a);
     pop(a, H_T2); /* where to return: callee-saved in C */
@@ -138,7 +157,7 @@ static const uint8_t *emit_call_insn(const Jit *jit, Asm *a, bool flags)
     asm_mov_rr(a, H_RDI, H_CPU);
     asm_mov_rr(a, H_RSI, H_ADDR);
     asm_mov_rr(a, H_RDX, H_T1);
-    call_c(a, flags ? (const void *)interpret_flags : (const void *)interpret);
+    call_c(a, functions[holding][flags]);
     asm_op(a, ENC_W, ENC_1, 0x85, H_RAX, op_reg(H_RAX)); /* test rax, rax */
     uint8_t *stop = asm_jcc(a, 5);
     to_calls_stack(a);
@@ -297,8 +316,9 @@ void runtime_emit(Jit *jit)
     jit->enter = emit_enter(&a);
     emit_exits(jit, &a);
     emit_dispatch(jit, &a);
-    jit->call_insn = emit_call_insn(jit, &a, false);
-    jit->call_insn_flags = emit_call_insn(jit, &a, true);
+    for (unsigned n = 0; n < 4; n++) {
+        jit->call_insn[n / 2][n % 2] = emit_call_insn(jit, &a, n / 2, n % 2);
+    }
     jit->load_flags = runtime_emit_load_flags(&a, emit_load_flags(&a));
     jit->fetch_x87 = emit_fetch_x87(&a);
     jit->ret_miss = emit_ret_miss(jit, &a);

@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Vector operands close to one another that go by one check: a load and the store back, fields of a structure, unrolled
- * loops.  The first of them checks the span of all, for writing if any writes; the host's address then stays in H_ADDR or
- * H_T2 while nothing but vector instructions and additions to pointers follow.  Nothing between can change the TLB, except
- * C code: a stub in between does not come back, it goes on in the block that begins behind its instruction.
+ * Memory operands close to one another that go by one check: a stack frame's, the fields of a structure, a load and the
+ * store back, unrolled loops.  The first of them checks the span of all, for writing if any writes.  The host's address of
+ * the span then is in X86Cpu.jit_held, and in H_ADDR or H_T2 until these are used otherwise.  It is good while the registers
+ * of the guest's address change by known amounts only, and until C has emptied the slots of pages: what holds there holds
+ * here.  When the check fails, because the span reaches into another page for one, the first instruction is done alone,
+ * out of line, and what follows it is checked again or goes on in the block that begins behind it.
  */
 #include "tcg/emit.h"
 
 enum { MAX_SPAN = 128 };
 
-/* base + (index << scale) + at */
-typedef struct Place {
-    uint8_t base, index, scale;
-    int64_t at;
-} Place;
-
-static bool place_of(const Tr *t, unsigned n, Place *p)
+bool tr_place(const Tr *t, unsigned n, Place *p)
 {
     const Insn *i = &t->src->insns[n];
     if (i->asize != 3 || i->seg >= SEG_FS || i->base == REG_ZERO || i->disp != (int32_t)i->disp) {
@@ -29,40 +25,167 @@ static bool place_of(const Tr *t, unsigned n, Place *p)
     return true;
 }
 
-/* ADD or SUB of an immediate to a register that is in the host's: how far a place with these registers moves. */
-static bool is_step(const Insn *i, const Place *p, int64_t *moved)
-{
-    unsigned op = i->modrm >> 3 & 7;
-    if (insn_undefined(i) || insn_row(i)->map != MAP_1 || (i->opcode != 0x81 && i->opcode != 0x83) || is_mem(i) ||
-        (op != 0 && op != 5) || i->osize != 3 || host_of(i->rm) == H_NONE) {
-        return false;
-    }
-    int64_t imm = i->opcode == 0x83 ? (int8_t)i->imm : (int32_t)i->imm;
-    imm = op == 5 ? -imm : imm;
-    *moved = (p->base == i->rm ? imm : 0) + (p->index == i->rm ? imm * (1 << p->scale) : 0);
-    return true;
-}
-
 static bool same_registers(const Place *a, const Place *b)
 {
     return a->base == b->base && a->index == b->index && (a->index == REG_ZERO || a->scale == b->scale);
 }
 
-static void drop(Tr *t)
-{
-    t->shared[0].held = t->shared[1].held = false;
-}
+/* ---- what instructions do ---- */
 
-/* Make room for a check in the host's flags.  True when that took instructions, which use what is shared. */
-static bool clobber_flags(Tr *t)
+/* 8 bytes of the stack, from RSP (LEAVE: RBP). */
+static bool stack_access(const Insn *i, MemOperand *x)
 {
-    const uint8_t *before = t->a.p;
-    tr_flags_clobber(t);
-    if (t->a.p == before) {
+    unsigned ext = i->modrm >> 3 & 7, base = RSP;
+    if (insn_row(i)->map != MAP_1 || i->osize != 3) {
         return false;
     }
-    drop(t);
+    switch (i->opcode) {
+    case 0x50 ... 0x57:
+    case 0x68:
+    case 0x6a:
+    case 0x9c:
+    case 0xe8:
+        x->write = true;
+        break;
+    case 0xff:
+        x->write = true;
+        if (ext != 2 && ext != 6) {
+            return false;
+        }
+        break;
+    case 0xc9:
+        base = RBP;
+        break;
+    case 0x58 ... 0x5f:
+    case 0xc2:
+    case 0xc3:
+        break;
+    default:
+        return false;
+    }
+    x->bytes = 8;
+    x->place = (Place){.base = (uint8_t)base, .index = REG_ZERO, .at = x->write ? -8 : 0};
     return true;
+}
+
+/* The operand in memory, about: its size may be less. */
+static bool memory_access(const Tr *t, unsigned n, MemOperand *x)
+{
+    const Insn *i = &t->src->insns[n];
+    uint32_t attr = insn_row(i)->attr;
+    VectorAccess v;
+    if (!is_mem(i) || !tr_place(t, n, &x->place)) {
+        return false;
+    }
+    if (attr & A_SSE) {
+        bool known = emit_vector_access(t, i, &v) && v.bytes;
+        x->bytes = known ? v.bytes : 0;
+        x->write = known && v.write;
+        return known;
+    }
+    x->bytes = bytes_of(i);
+    x->write = attr & A_STORE;
+    return (attr & (A_LOAD | A_STORE)) && !(attr & (A_X87 | A_MMX)) && !(i->flags & INSN_LOCK);
+}
+
+/* How far i moves a register; false when nobody knows. */
+static bool step_of(const Insn *i, unsigned reg, int64_t *by)
+{
+    unsigned op = i->modrm >> 3 & 7;
+    MemOperand x = {.write = false};
+    *by = 0;
+    if (reg >= REG_ZERO || !(insn_writes(i) >> reg & 1)) {
+        return true;
+    }
+    if (insn_undefined(i) || insn_row(i)->map != MAP_1 || i->osize != 3) {
+        return false;
+    }
+    if ((i->opcode == 0x81 || i->opcode == 0x83) && !is_mem(i) && (op == 0 || op == 5)) {
+        int64_t imm = i->opcode == 0x83 ? (int8_t)i->imm : (int32_t)i->imm;
+        *by = op == 5 ? -imm : imm;
+        return true;
+    }
+    if (i->opcode == 0x8d && i->base == reg && i->index == REG_ZERO && i->asize == 3) {
+        *by = i->disp;
+        return true;
+    }
+    *by = i->opcode >= 0x58 && i->opcode <= 0x5f ? 8 : -8;
+    bool pops_reg = *by > 0 && i->rm == reg;
+    return reg == RSP && !pops_reg && i->opcode < 0xc0 && stack_access(i, &x);
+}
+
+static bool moves(const Insn *i, const Place *p, int64_t *by)
+{
+    int64_t base, index;
+    if (!step_of(i, p->base, &base) || !step_of(i, p->index, &index)) {
+        return false;
+    }
+    *by = base + index * (1 << p->scale);
+    return true;
+}
+
+/* ---- registers that hold addresses ---- */
+
+static HostOp home(const Tr *t, const Shared *s)
+{
+    return op_mem(H_CPU, (int32_t)(offsetof(X86Cpu, jit_held) + (size_t)(s - t->shared) * sizeof(uintptr_t)));
+}
+
+static bool touched(const Tr *t, unsigned reg)
+{
+    return t->a.touched >> reg & 1;
+}
+
+static void now_in(Tr *t, Shared *s, unsigned reg)
+{
+    for (Shared *other = t->shared; other < t->shared + MAX_SHARED; other++) {
+        other->reg = other->reg == reg ? H_NONE : other->reg;
+    }
+    s->reg = (uint8_t)reg;
+    t->a.touched &= ~(1u << reg);
+}
+
+/* The register for an address: not the one with an address that is still wanted, if another does. */
+static unsigned choose(const Tr *t, bool vector)
+{
+    for (const Shared *s = t->shared; vector && s < t->shared + MAX_SHARED; s++) {
+        if (s->held && s->reg == H_ADDR && !touched(t, H_ADDR) && s->last > t->n) {
+            return H_T2;
+        }
+    }
+    return H_ADDR;
+}
+
+static unsigned pointer(Tr *t, Shared *s, bool vector)
+{
+    if (s->reg != H_NONE && !touched(t, s->reg) && (vector || s->reg == H_ADDR)) {
+        return s->reg;
+    }
+    unsigned reg = choose(t, vector);
+    asm_load64(&t->a, reg, home(t, s));
+    now_in(t, s, reg);
+    return reg;
+}
+
+Holds tr_holds(const Tr *t)
+{
+    Holds h = {HOLDS_NONE, HOLDS_NONE};
+    for (unsigned n = 0; n < MAX_SHARED; n++) {
+        if (t->shared[n].held && t->shared[n].reg != H_NONE) {
+            *(t->shared[n].reg == H_ADDR ? &h.addr : &h.t2) = (uint8_t)n;
+        }
+    }
+    return h;
+}
+
+void tr_hold_again(Tr *t, Holds holds)
+{
+    if (holds.addr != HOLDS_NONE) {
+        asm_load64(&t->a, H_ADDR, home(t, &t->shared[holds.addr]));
+    }
+    if (holds.t2 != HOLDS_NONE) {
+        asm_load64(&t->a, H_T2, home(t, &t->shared[holds.t2]));
+    }
 }
 
 /* ---- the first of a group ---- */
@@ -73,63 +196,125 @@ typedef struct Group {
     unsigned last;
 } Group;
 
-static Group look_ahead(const Tr *t, const Place *p, const VectorAccess *x)
+static void consider(Group *g, const Place *p, const MemOperand *x, int64_t delta, unsigned n)
 {
-    Group g = {.lo = p->at, .hi = p->at + x->bytes, .write = x->write, .last = t->n};
-    int64_t moved, delta = 0;
-    for (unsigned n = t->n + 1; n < t->src->num; n++) {
+    if (!same_registers(p, &x->place)) {
+        return;
+    }
+    int64_t lo = MIN(g->lo, x->place.at + delta), hi = MAX(g->hi, x->place.at + delta + x->bytes);
+    if (hi - lo <= MAX_SPAN && (p->base == REG_IP || lo == (int32_t)lo)) {
+        *g = (Group){.lo = lo, .hi = hi, .write = g->write || x->write, .last = n};
+    }
+}
+
+static Group look_ahead(const Tr *t, const MemOperand *first)
+{
+    const Place *p = &first->place;
+    Group g = {.lo = p->at, .hi = p->at + first->bytes, .write = first->write, .last = t->n};
+    int64_t by, delta = 0;
+    for (unsigned n = t->n; n < t->src->num; n++) {
         const Insn *i = &t->src->insns[n];
-        VectorAccess y;
-        Place q;
-        if (is_step(i, p, &moved)) {
-            delta += moved;
-            continue;
-        }
-        if (!emit_vector_access(t, i, &y) || !y.steady || (y.bytes && !place_of(t, n, &q))) {
+        MemOperand x = {.write = false};
+        if (n > t->n && (insn_undefined(i) || (insn_row(i)->attr & (A_SYS | A_IO | A_REP)))) {
             break;
         }
-        if (!y.bytes || !same_registers(p, &q)) {
-            continue;
+        if (n > t->n && memory_access(t, n, &x)) {
+            consider(&g, p, &x, delta, n);
         }
-        int64_t lo = MIN(g.lo, q.at + delta), hi = MAX(g.hi, q.at + delta + y.bytes);
-        if (hi - lo <= MAX_SPAN && (p->base == REG_IP || lo == (int32_t)lo)) {
-            g = (Group){.lo = lo, .hi = hi, .write = g.write || y.write, .last = n};
+        x.write = false;
+        if (n > t->n && stack_access(i, &x)) {
+            consider(&g, p, &x, delta, n);
         }
+        if (!moves(i, p, &by)) {
+            break;
+        }
+        delta += by;
     }
     return g;
 }
 
-static void put_place(Tr *t, unsigned reg, const Place *p, int64_t at)
+/* lo as an address without an index; `scratch` may be part of it. */
+static HostOp linear(Tr *t, const Shared *s, unsigned scratch)
 {
-    if (p->base == REG_IP) {
-        asm_mov_imm(&t->a, reg, (uint64_t)at);
-        return;
+    if (s->base == REG_IP) {
+        asm_mov_imm(&t->a, scratch, (uint64_t)s->lo);
+        return op_mem(scratch, 0);
     }
-    unsigned base = tr_use(t, p->base, reg);
-    unsigned index = p->index == REG_ZERO ? H_NONE : tr_use(t, p->index, H_T1);
-    asm_lea64(&t->a, reg, op_sib(base, index, p->scale, (int32_t)at));
+    unsigned base = tr_use(t, s->base, scratch);
+    if (s->index == REG_ZERO) {
+        return op_mem(base, (int32_t)s->lo);
+    }
+    asm_lea64(&t->a, scratch, op_sib(base, tr_use(t, s->index, H_T1), s->scale, (int32_t)s->lo));
+    return op_mem(scratch, 0);
 }
 
-static Shared *lead(Tr *t, const Place *p, const VectorAccess *x)
+static void check_by_tlb(Tr *t, const Shared *s, uint8_t *from[2])
 {
-    Group g = look_ahead(t, p, x);
-    clobber_flags(t);
-    Shared *s = &t->shared[0];
-    if (s->held && s->last > t->n && !(t->shared[1].held && t->shared[1].last > t->n)) {
-        s = &t->shared[1];
+    HostOp m = tr_tlb_check(t, linear(t, s, H_ADDR), (unsigned)(s->hi - s->lo), s->write ? MEM_WRITE : 0, from);
+    asm_lea64(&t->a, H_ADDR, m);
+    asm_store64(&t->a, home(t, s), H_ADDR);
+}
+
+void tr_share_again(Tr *t, unsigned n, const Shared *s, uint8_t *from[2])
+{
+    t->shared[n] = *s;
+    check_by_tlb(t, &t->shared[n], from);
+}
+
+static void check_by_slot(Tr *t, const Shared *s, unsigned alone)
+{
+    bool stack = s->base == RSP && s->index == REG_ZERO;
+    HostOp lin = linear(t, s, s->reg);
+    if (lin.base != s->reg || lin.disp) {
+        asm_lea64(&t->a, s->reg, lin);
     }
-    *s = (Shared){.held = true, .base = p->base, .index = p->index, .scale = p->scale, .lo = g.lo, .hi = g.hi,
-                  .write = g.write, .first = t->n, .last = g.last, .reg = s == t->shared ? H_ADDR : H_T2};
-    put_place(t, s->reg, p, g.lo);
-    tr_slot_memory(t, s->reg, (unsigned)(g.hi - g.lo), g.write, x->sets_flags);
+    tr_slot_shared(t, s->reg, (unsigned)(s->hi - s->lo), s->write, stack, alone);
+    asm_store64(&t->a, home(t, s), s->reg);
+}
+
+/* One that nobody wants any more, or the one that is wanted for the shortest time. */
+static Shared *room(Tr *t)
+{
+    Shared *best = t->shared;
+    for (Shared *s = t->shared; s < t->shared + MAX_SHARED; s++) {
+        unsigned last = s->held ? s->last : 0, best_last = best->held ? best->last : 0;
+        best = last < best_last ? s : best;
+    }
+    return best;
+}
+
+/* An instruction that may have gone to a stub before this check, and comes back behind it, cannot be the first. */
+static bool may_lead(const Tr *t)
+{
+    return !t->is_alone && t->num_alone < MAX_ALONE && !(t->num_alone && t->alone[t->num_alone - 1].n == t->n) &&
+           !(t->num_stubs && t->stubs[t->num_stubs - 1].n == t->n);
+}
+
+static Shared *lead(Tr *t, const MemOperand *x, const Group *g)
+{
+    const Place *p = &x->place;
+    tr_flags_clobber(t);
+    Shared *s = room(t);
+    Alone *o = &t->alone[t->num_alone++];
+    *o = (Alone){.n = t->n, .shared = (unsigned)(s - t->shared), .place = t->place, .desc = t->desc, .pointers = t->pointers};
+    unsigned reg = choose(t, x->vector);
+    *s = (Shared){.held = true, .base = p->base, .index = p->index, .scale = p->scale, .lo = g->lo, .hi = g->hi,
+                  .write = g->write, .first = (uint8_t)t->n, .last = (uint8_t)g->last, .reg = (uint8_t)reg};
+    if (x->vector || p->base == RSP) {
+        check_by_slot(t, s, t->num_alone - 1);
+    } else {
+        check_by_tlb(t, s, o->from);
+    }
+    now_in(t, s, reg);
     return s;
 }
 
 /* ---- the others ---- */
 
-static Shared *find(Tr *t, const Place *p, const VectorAccess *x)
+static Shared *find(Tr *t, const MemOperand *x)
 {
-    for (Shared *s = t->shared; s < t->shared + 2; s++) {
+    const Place *p = &x->place;
+    for (Shared *s = t->shared; s < t->shared + MAX_SHARED; s++) {
         Place q = {.base = s->base, .index = s->index, .scale = s->scale};
         if (s->held && same_registers(p, &q) && p->at >= s->lo && p->at + (int64_t)x->bytes <= s->hi &&
             (s->write || !x->write)) {
@@ -139,67 +324,72 @@ static Shared *find(Tr *t, const Place *p, const VectorAccess *x)
     return NULL;
 }
 
-static bool known_aligned(const Shared *s, int64_t at, const VectorAccess *x)
+static void test_alignment(Tr *t, Shared *s, const MemOperand *x, uint8_t **from)
 {
-    return !x->align || (s->align >= x->align && (at - s->lo) % x->align == 0);
-}
-
-static void test_alignment(Tr *t, Shared *s, int64_t at, const VectorAccess *x, uint8_t **from)
-{
+    int64_t off = x->place.at - s->lo;
     unsigned reg = s->reg;
-    if ((at - s->lo) % x->align == 0) {
-        s->align = x->align;
+    if (off % x->align == 0) {
+        s->align = (uint8_t)x->align;
     } else {
         reg = H_T1;
-        asm_lea64(&t->a, reg, op_mem(s->reg, (int32_t)(at - s->lo)));
+        asm_lea64(&t->a, reg, op_mem(s->reg, (int32_t)off));
     }
+    uint32_t before = t->a.touched;
     asm_op(&t->a, ENC_BYTE_RM, ENC_1, 0xf6, 0, op_reg(reg)); /* test */
+    t->a.touched = before;
     asm_byte(&t->a, (uint8_t)(x->align - 1));
     *from = asm_jcc(&t->a, 5);
 }
 
-bool tr_shared_memory(Tr *t, const VectorAccess *x, HostOp *m)
+bool tr_shared(Tr *t, const MemOperand *x, HostOp *m)
 {
-    Place p;
-    if (!place_of(t, t->n, &p)) {
-        drop(t);
+    if (t->is_alone) {
         return false;
     }
-    Shared *s = find(t, &p, x);
-    if (s && !known_aligned(s, p.at, x) && clobber_flags(t)) {
-        s = NULL;
-    }
-    if (!s) {
-        s = lead(t, &p, x);
-        if (x->align) {
-            test_alignment(t, s, p.at, x, &t->stubs[t->num_stubs - 1].from[1]);
+    Shared *s = find(t, x);
+    if (s) {
+        bool aligned = !x->align || (s->align >= x->align && (x->place.at - s->lo) % x->align == 0);
+        if (!aligned) {
+            tr_flags_clobber(t);
         }
-    } else if (!known_aligned(s, p.at, x)) {
-        Stub *stub = tr_stub(t);
-        stub->wants_flags = x->sets_flags;
-        test_alignment(t, s, p.at, x, &stub->from[0]);
+        pointer(t, s, x->vector);
+        if (!aligned) {
+            Stub *stub = tr_stub(t);
+            stub->wants_flags = x->wants_flags;
+            test_alignment(t, s, x, &stub->from[0]);
+        }
+    } else {
+        Group g = look_ahead(t, x);
+        if (g.last == t->n || !may_lead(t)) {
+            return false;
+        }
+        s = lead(t, x, &g);
+        if (x->align) {
+            test_alignment(t, s, x, &t->alone[t->num_alone - 1].from[1]);
+        }
     }
     t->share_last[s->first] = (uint8_t)t->n;
-    *m = op_mem(s->reg, (int32_t)(p.at - s->lo));
+    *m = op_mem(s->reg, (int32_t)(x->place.at - s->lo));
     return true;
 }
 
-void tr_share_after(Tr *t, bool emitted, size_t bytes)
+void tr_share_after(Tr *t, bool emitted)
 {
     const Insn *i = &t->src->insns[t->n];
-    VectorAccess x;
-    for (Shared *s = t->shared; s < t->shared + 2; s++) {
+    bool system = insn_undefined(i) || (insn_row(i)->attr & (A_SYS | A_IO | A_REP));
+    for (Shared *s = t->shared; s < t->shared + MAX_SHARED; s++) {
         Place p = {.base = s->base, .index = s->index, .scale = s->scale};
-        int64_t moved;
-        if (is_step(i, &p, &moved)) {
-            enum { LONGEST_ADD = 7 }; /* more than the addition itself, and other registers were used */
-            s->held &= emitted && bytes <= LONGEST_ADD;
-            s->lo -= moved;
-            s->hi -= moved;
-        } else {
-            s->held &= emitted && emit_vector_access(t, i, &x) && x.steady;
+        int64_t by;
+        s->held = s->held && emitted && !system && moves(i, &p, &by);
+        if (!s->held) {
+            continue;
         }
+        s->lo -= by;
+        s->hi -= by;
+        s->held = s->base == REG_IP || s->lo == (int32_t)s->lo;
+        s->reg = s->reg != H_NONE && touched(t, s->reg) ? H_NONE : s->reg;
     }
+    t->a.touched = 0;
 }
 
 bool tr_shares_over(const Tr *t, unsigned n)

@@ -24,30 +24,58 @@ static int32_t limit_of(unsigned size)
     return 4096 - room[class_of(size)] + 1;
 }
 
-static PageSlot *new_slot(Tr *t, unsigned size, bool write)
+/* The first of each class is for stacks. */
+enum { EACH = PAGE_SLOTS / 4 };
+
+static PageSlot *slot_of(Tr *t, unsigned size, bool write, unsigned n)
 {
-    unsigned mode = t->src->mode & 3, class = class_of(size), each = PAGE_SLOTS / 4;
-    uint8_t *next = &t->jit->next_slot[mode][write][class];
-    PageSlot *slot = &t->jit->cpu->slot[mode][write][class * each + *next];
-    *next = (uint8_t)((*next + 1) % each);
-    return slot;
+    return &t->jit->cpu->slot[t->src->mode & 3][write][class_of(size) * EACH + n];
 }
 
-void tr_slot_memory(Tr *t, unsigned host, unsigned size, bool write, bool wants_flags)
+static PageSlot *new_slot(Tr *t, unsigned size, bool write)
+{
+    uint8_t *next = &t->jit->next_slot[t->src->mode & 3][write][class_of(size)];
+    *next = (uint8_t)(*next % (EACH - 1) + 1);
+    return slot_of(t, size, write, *next);
+}
+
+static SlotMiss *check(Tr *t, PageSlot *slot, unsigned host, unsigned size, bool write)
 {
     Asm *a = &t->a;
-    PageSlot *slot = new_slot(t, size, write);
-    tr_flags_clobber(t);
-    Stub *s = tr_stub(t);
-    s->wants_flags = wants_flags;
-    tr_segment(t, host, size, write, s);
     SlotMiss *m = &t->misses[t->num_misses++];
-    *m = (SlotMiss){.slot = slot, .host = host, .size = size, .write = write, .stub = t->num_stubs - 1};
+    *m = (SlotMiss){.slot = slot, .host = host, .size = size, .write = write, .stub = -1, .alone = -1};
     asm_op(a, ENC_W, ENC_1, 0x2b, host, SLOT_MEM(slot, page));  /* sub host, page */
     asm_op(a, ENC_W, ENC_1, 0x3b, host, SLOT_MEM(slot, limit)); /* cmp host, limit */
     m->from = asm_jcc(a, 3);                                    /* jae */
     asm_op(a, ENC_W, ENC_1, 0x03, host, SLOT_MEM(slot, host));  /* add host, host page */
     m->back = a->p;
+    return m;
+}
+
+static void check_or_stub(Tr *t, PageSlot *slot, unsigned host, unsigned size, bool write, bool wants_flags)
+{
+    tr_flags_clobber(t);
+    Stub *s = tr_stub(t);
+    s->wants_flags = wants_flags;
+    tr_segment(t, host, size, write, s);
+    int stub = (int)t->num_stubs - 1;
+    check(t, slot, host, size, write)->stub = stub;
+}
+
+void tr_slot_memory(Tr *t, unsigned host, unsigned size, bool write, bool wants_flags)
+{
+    check_or_stub(t, new_slot(t, size, write), host, size, write, wants_flags);
+}
+
+void tr_slot_stack(Tr *t, unsigned size, bool write, bool wants_flags)
+{
+    check_or_stub(t, slot_of(t, size, write, 0), H_ADDR, size, write, wants_flags);
+}
+
+void tr_slot_shared(Tr *t, unsigned host, unsigned size, bool write, bool stack, unsigned alone)
+{
+    PageSlot *slot = stack ? slot_of(t, size, write, 0) : new_slot(t, size, write);
+    check(t, slot, host, size, write)->alone = (int)alone;
 }
 
 /* Look in the TLB; what is there is kept in the slot.  At the end of a page, where slots do not reach, this is the way. */
@@ -70,7 +98,12 @@ static void emit_miss(Tr *t, const SlotMiss *m)
     asm_op(a, ENC_W, ENC_1, 0x2b, m->host, op_sib(H_CPU, H_T1, 0, (int32_t)tag));
     asm_op(a, ENC_W, ENC_1, 0x81, 7, op_reg(m->host));
     asm_le(a, 4096 - m->size, 4);
-    t->stubs[m->stub].from[0] = asm_jcc(a, 7); /* ja */
+    uint8_t *fail = asm_jcc(a, 7); /* ja */
+    if (m->alone < 0) {
+        t->stubs[m->stub].from[0] = fail;
+    } else if (!a->full) {
+        asm_patch(fail, t->alone[m->alone].code);
+    }
     asm_byte(a, 0x50); /* push rax */
     asm_load64(a, H_RAX, op_sib(H_CPU, H_T1, 0, (int32_t)tag));
     asm_store64(a, SLOT_MEM(m->slot, page), H_RAX);

@@ -13,11 +13,11 @@ static void leave(Tr *t, gva_t rip)
     asm_jmp_to(&t->a, t->jit->exit);
 }
 
-static void call_insn(Tr *t, unsigned n, bool flags)
+static void call_insn(Tr *t, unsigned n, bool holding, bool flags)
 {
     asm_mov_imm(&t->a, H_ADDR, (uint64_t)(uintptr_t)&t->src->insns[n]);
     asm_mov_imm(&t->a, H_T1, t->rip[n]);
-    asm_call_to(&t->a, flags ? t->jit->call_insn_flags : t->jit->call_insn);
+    asm_call_to(&t->a, t->jit->call_insn[holding][flags]);
 }
 
 /* Handlers after which the block's mode may be another one. */
@@ -31,7 +31,7 @@ void tr_call_insn(Tr *t)
 {
     tr_flags_to_cpu(t);
     tr_x87_before_c(t);
-    call_insn(t, t->n, false);
+    call_insn(t, t->n, false, false);
     t->fpu_live = false;
     t->place = FLAGS_IN_CPU;
     t->desc.kind = DESC_NONE;
@@ -156,35 +156,102 @@ static void emit_exit(Tr *t, const Exit *e)
     asm_jmp_to(a, t->jit->exit_jump);
 }
 
+static void patch_all(Tr *t, uint8_t *const from[], unsigned num)
+{
+    for (unsigned i = 0; i < num; i++) {
+        if (from[i]) {
+            asm_patch(from[i], t->a.p);
+        }
+    }
+}
+
 static void emit_stub(Tr *t, const Stub *s)
 {
     if (t->a.full) {
         return;
     }
-    for (unsigned i = 0; i < G_N_ELEMENTS(s->from); i++) {
-        if (s->from[i]) {
-            asm_patch(s->from[i], t->a.p);
-        }
-    }
+    patch_all(t, s->from, G_N_ELEMENTS(s->from));
+    bool holding = s->back && tr_shares_over(t, s->n);
     if (s->place == FLAGS_IN_DESC) {
         tr_flags_store(t, &s->desc, s->place);
     }
     tr_x87_store_pointers(t, &s->pointers);
-    call_insn(t, s->n, s->wants_flags);
+    call_insn(t, s->n, holding, s->wants_flags);
     if (s->compares) {
         tr_flags_undo_compare(t);
     }
     if (insn_row(&t->src->insns[s->n])->attr & (A_X87 | A_MMX)) {
         asm_call_to(&t->a, t->jit->fetch_x87); /* its handler may have brought the state home */
     }
-    if (s->back && tr_shares_over(t, s->n)) {
-        asm_mov_imm(&t->a, H_ADDR, t->rip[s->n + 1]);
-        tr_exit_indirect(t);
-    } else if (s->back) {
+    if (s->back) {
         tr_vectors_again(t, s->n);
+        if (holding) {
+            tr_hold_again(t, s->holds);
+        }
         asm_jmp_to(&t->a, s->back);
     } else {
         leave(t, t->rip[s->n + 1]); /* a transfer to the instruction behind it */
+    }
+}
+
+static bool same_flags(const Tr *t, const Alone *o)
+{
+    return t->place == o->back_place && memcmp(&t->desc, &o->back_desc, sizeof(t->desc)) == 0;
+}
+
+/* Back into the block if the check holds for what follows, and the state of the flags allows to do it; or to its successor. */
+static void after_alone(Tr *t, const Alone *o)
+{
+    bool used = t->share_last[o->n] > o->n;
+    uint8_t *fail[2] = {NULL};
+    if (o->back && same_flags(t, o) && (!used || t->place != FLAGS_IN_HOST)) {
+        if (used) {
+            tr_share_again(t, o->shared, &o->back_shared, fail);
+        }
+        tr_hold_again(t, o->holds);
+        asm_jmp_to(&t->a, o->back);
+        if (!used || t->a.full) {
+            return;
+        }
+        patch_all(t, fail, 2);
+    }
+    tr_flags_to_cpu(t);
+    tr_x87_before_c(t);
+    tr_exit_to(t, t->rip[o->n + 1]);
+}
+
+/* Its flags are right behind it, whoever comes next. */
+static void emit_alone(Tr *t, Alone *o)
+{
+    if (t->a.full) {
+        return;
+    }
+    patch_all(t, o->from, 2);
+    o->code = t->a.p;
+    t->n = o->n;
+    t->place = o->place;
+    t->desc = o->desc;
+    t->pointers = o->pointers;
+    t->live[t->n] = LIVE_ALL;
+    t->ended = false;
+    unsigned first_stub = t->num_stubs;
+    if (!emit_insn(t, &t->src->insns[t->n])) {
+        tr_call_insn(t);
+    }
+    for (unsigned s = first_stub; s < t->num_stubs; s++) {
+        t->stubs[s].back = t->ended ? NULL : t->a.p;
+        t->stubs[s].holds = (Holds){HOLDS_NONE, HOLDS_NONE};
+    }
+    if (!t->ended) {
+        after_alone(t, o);
+    }
+}
+
+static void emit_alones(Tr *t)
+{
+    t->is_alone = true;
+    for (unsigned i = 0; i < t->num_alone; i++) {
+        emit_alone(t, &t->alone[i]);
     }
 }
 
@@ -257,7 +324,7 @@ static void translate_insns(Tr *t)
 {
     const JitSource *src = t->src;
     for (t->n = 0; t->n < src->num && !t->ended; t->n++) {
-        unsigned first_stub = t->num_stubs;
+        unsigned first_stub = t->num_stubs, first_alone = t->num_alone;
         TrNote *note = &t->notes[t->n];
         note->at = t->a.p;
         t->seg = NUM_SEGS;
@@ -265,11 +332,20 @@ static void translate_insns(Tr *t)
         if (!note->emitted) {
             tr_call_insn(t);
         }
-        tr_share_after(t, note->emitted, (size_t)(t->a.p - note->at));
+        tr_share_after(t, note->emitted);
         note->stubs = (uint8_t)(t->num_stubs - first_stub);
         t->body_end = t->a.p;
         for (unsigned s = first_stub; s < t->num_stubs; s++) {
             t->stubs[s].back = t->ended ? NULL : t->a.p;
+            t->stubs[s].holds = tr_holds(t);
+        }
+        for (unsigned o = first_alone; o < t->num_alone; o++) {
+            Alone *alone = &t->alone[o];
+            alone->back = t->ended ? NULL : t->a.p;
+            alone->back_place = t->place;
+            alone->back_desc = t->desc;
+            alone->back_shared = t->shared[alone->shared];
+            alone->holds = tr_holds(t);
         }
     }
     if (t->ended) {
@@ -302,6 +378,7 @@ bool jit_translate(Jit *jit, const JitSource *src, JitCode *out)
     tr_vectors_enter(&t);
     translate_insns(&t);
     tr_vectors_emit_stub(&t);
+    emit_alones(&t);
     tr_slots_emit_misses(&t);
     for (unsigned i = 0; i < t.num_stubs; i++) {
         emit_stub(&t, &t.stubs[i]);

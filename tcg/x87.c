@@ -24,6 +24,7 @@ void tr_x87_enter(Tr *t)
     X87Fetch *f = &t->fetches[t->num_fetches++];
     f->from = asm_jcc(&t->a, 4);
     f->back = t->a.p;
+    t->a.touched |= 1u << H_T1 | 1u << H_T2;
     t->fpu_live = true;
 }
 

@@ -349,6 +349,7 @@ struct X86Cpu {
     /* translated code's own, see tcg/internal.h */
     uint32_t jit_mode;   /* jit_mode() while translated code runs */
     uint64_t jit_target; /* scratch */
+    uintptr_t jit_held[4]; /* the host's addresses of checked guest memory, while a block runs */
     const struct Jit *jit;
     const void *jit_table; /* JitPlace[] */
     void *jit_host_sp;   /* stack of the C code that called it */
@@ -363,6 +364,7 @@ struct X86Cpu {
     TlbEntry tlb[NUM_MEM_MODES][TLB_SIZE];
     PageSlot slot[NUM_MEM_MODES][2][PAGE_SLOTS]; /* [1]: writable pages */
     uint64_t slots_used[NUM_MEM_MODES][2];       /* bit n: slot n may be filled; every flush of the TLB empties them */
+    uint64_t slots_gen;                          /* how often they were emptied */
     FetchEntry fetch[FETCH_TLB_SIZE];
     uint16_t tlb_log[2][TLB_LOG]; /* [0] non-global, [1] global fills since the last flush: mode << TLB_BITS | index */
     uint16_t tlb_logged[2];

@@ -101,6 +101,7 @@ static bool large_near(const TlbEntry *e, gva_t lin)
 
 static void empty_slots(X86Cpu *cpu)
 {
+    cpu->slots_gen++;
     for (unsigned m = 0; m < NUM_MEM_MODES; m++) {
         for (unsigned w = 0; w < 2; w++) {
             for (uint64_t used = cpu->slots_used[m][w]; used; used &= used - 1) {

@@ -39,8 +39,15 @@ static void put_modrm(Asm *a, unsigned reg, HostOp rm)
     }
 }
 
+/* The registers an encoding names but for its address: those it can change. */
+static uint32_t mentioned(unsigned reg, HostOp rm)
+{
+    return 1u << (reg & 15) | (rm.mem ? 0 : 1u << (rm.reg & 15));
+}
+
 void asm_op(Asm *a, unsigned flags, unsigned map, uint8_t opcode, unsigned reg, HostOp rm)
 {
+    a->touched |= mentioned(reg, rm);
     unsigned rex = (flags & ENC_W ? 8u : 0u) | (reg & 8 ? 4u : 0u);
     bool force = (flags & ENC_BYTE_REG) && reg >= 4;
     if (rm.mem) {
@@ -75,6 +82,7 @@ void asm_op(Asm *a, unsigned flags, unsigned map, uint8_t opcode, unsigned reg, 
 
 void asm_vex(Asm *a, unsigned flags, unsigned map, uint8_t opcode, unsigned reg, unsigned vvvv, HostOp rm)
 {
+    a->touched |= mentioned(reg, rm) | 1u << (vvvv & 15);
     unsigned pp = flags & ENC_66 ? 1 : flags & ENC_F3 ? 2 : flags & ENC_F2 ? 3 : 0;
     unsigned last = (~vvvv & 15) << 3 | (flags & ENC_L ? 4u : 0u) | pp;
     bool w = flags & ENC_W;
@@ -96,6 +104,7 @@ void asm_vex(Asm *a, unsigned flags, unsigned map, uint8_t opcode, unsigned reg,
 
 void asm_mov_imm(Asm *a, unsigned dst, uint64_t v)
 {
+    a->touched |= 1u << dst;
     if (v == (uint32_t)v) {
         if (dst & 8) {
             asm_byte(a, 0x41);
@@ -160,6 +169,7 @@ void asm_jmp_to(Asm *a, const uint8_t *target)
 
 void asm_call_to(Asm *a, const uint8_t *target)
 {
+    a->touched = ~0u;
     asm_byte(a, 0xe8);
     uint8_t *place = asm_hole(a);
     if (!a->full) {

@@ -15,6 +15,8 @@ enum { H_RAX, H_RCX, H_RDX, H_RBX, H_RSP, H_RBP, H_RSI, H_RDI, H_R8, H_R9, H_R10
 typedef struct Asm {
     uint8_t *p, *end;
     bool full;
+    uint32_t touched; /* bit n: general register n may have changed since the reader last cleared it.  Of what is written by
+                         asm_byte() alone nothing is known. */
 } Asm;
 
 /* The E operand: a register, or [base + (index << scale) + disp]; base and index may be H_NONE. */

@@ -12,7 +12,7 @@
 #include "accel/interp/step.h"
 #include "target/x86/flags.h"
 #include "target/x86/mem.h"
-#include "tcg/jit.h"
+#include "tcg/internal.h"
 #include "tests/cpu/mix.h"
 #include "tests/cpu/setting.h"
 #include "tests/cpu/values.h"
@@ -183,6 +183,20 @@ static void load(Engine *e, const Seq *s)
     }
 }
 
+/* The translator knows which registers the instruction at rip changes: it does not change more. */
+static void check_writes(const Seq *s, gva_t rip, const uint64_t *before, const X86Cpu *cpu)
+{
+    unsigned at = (unsigned)(rip - block_rip(s));
+    Insn i;
+    insn_decode(&i, s->bytes + at, s->len - at, s->setting.code_size, &cpu->features);
+    for (unsigned r = 0; r < 16; r++) {
+        if (before[r] != cpu->r[r] && !(insn_writes(&i) >> r & 1)) {
+            printf("insn_writes() does not know that %s %s changes r%u\n", insn_row(&i)->name, insn_row(&i)->operands, r);
+            exit(1);
+        }
+    }
+}
+
 static void interpret(Engine *e, const Seq *s, Result *out)
 {
     X86Cpu *cpu = engine_cpu(e);
@@ -191,7 +205,12 @@ static void interpret(Engine *e, const Seq *s, Result *out)
     gva_t end = block_rip(s) + s->len;
     for (unsigned n = 0; done && n < s->num; n++) {
         gva_t before = cpu->rip;
+        uint64_t r[16];
+        memcpy(r, cpu->r, sizeof(r));
         done = interp_step_one(cpu);
+        if (done) {
+            check_writes(s, before, r, cpu);
+        }
         if (done && (cpu->rip <= before || cpu->rip > end)) {
             break;
         }
