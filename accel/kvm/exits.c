@@ -143,6 +143,17 @@ static void system_event(KvmVcpu *v)
     }
 }
 
+/* Of a level-triggered interrupt, with KVM's local APIC and our I/O APIC. */
+static void end_of_interrupt(const KvmVcpu *v)
+{
+    const Machine *m = v->cpu->machine;
+    machine_lock(m->lock);
+    if (m->irqchip) {
+        m->irqchip->eoi(m->irqchip_opaque, v->run->eoi.vector);
+    }
+    machine_unlock(m->lock);
+}
+
 static void internal_error(KvmVcpu *v)
 {
     uint32_t sub = v->run->internal.suberror;
@@ -178,6 +189,9 @@ void kvm_handle_exit(KvmVcpu *v)
         break;
     case KVM_EXIT_X86_WRMSR:
         msr_access(v, true);
+        break;
+    case KVM_EXIT_IOAPIC_EOI:
+        end_of_interrupt(v);
         break;
     case KVM_EXIT_HLT:
         v->count.halt++;

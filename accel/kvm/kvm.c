@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The KVM engine: making the virtual machine and its vCPUs, pausing and resuming them. */
-#include "accel/kvm/kvm.h"
+#include "accel/kvm/irqchip.h"
 
 #include <errno.h>
 #include <string.h>
@@ -8,6 +8,7 @@
 #include "target/x86/cpuid.h"
 #include "target/x86/insn.h"
 #include "target/x86/tsc.h"
+#include "util/log.h"
 
 /* Pages that KVM on Intel processors wants for itself; nothing of a PC is there. */
 #define IDENTITY_MAP_ADDR 0xfeffc000ull
@@ -101,8 +102,8 @@ static void kvm_free(KvmAccel *k)
 
 Accel *kvm_new(struct Machine *m, const KvmSys *sys, const char *opts, GError **error)
 {
-    if (opts && *opts) {
-        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "accelerator kvm takes no options yet, got '%s'", opts);
+    KvmIrqchip irqchip;
+    if (!kvm_options_parse(&irqchip, opts, error)) {
         return NULL;
     }
     if (!insn_table_init(error)) {
@@ -111,6 +112,7 @@ Accel *kvm_new(struct Machine *m, const KvmSys *sys, const char *opts, GError **
     KvmAccel *k = g_new0(KvmAccel, 1);
     k->accel = (Accel){.ops = &kvm_accel_ops, .machine = m};
     k->sys = sys;
+    k->irqchip_option = irqchip;
     k->rescue_features = cpu_features_implemented();
     k->vm = -1;
     k->slots = g_array_new(false, false, sizeof(KvmSlot));
@@ -210,6 +212,9 @@ static bool kvm_vcpu_create(Accel *accel, struct X86Cpu *cpu, GError **error)
                     k->caps.max_vcpus);
         return false;
     }
+    if (k->vcpus->len == 0 && !kvm_irqchip_create(k, error)) {
+        return false;
+    }
     KvmVcpu *v = g_new0(KvmVcpu, 1);
     v->kvm = k;
     v->cpu = cpu;
@@ -264,6 +269,10 @@ static void kvm_pause(Accel *accel)
         g_mutex_unlock(&v->mutex);
     }
     machine_lock(accel->machine->lock);
+    int r = kvm_irqchip_fetch(k);
+    if (r < 0) {
+        log_printf("kvm: the interrupt controllers' state is lost: %s\n", g_strerror(-r));
+    }
 }
 
 /* The paravirtual clock tells the machine's time, which may have stood still. */
@@ -282,6 +291,12 @@ static void set_clock(const KvmAccel *k)
 static void kvm_resume(Accel *accel)
 {
     KvmAccel *k = of(accel);
+    int r = kvm_irqchip_store(k);
+    if (r < 0) {
+        KvmVcpu *first = g_ptr_array_index(k->vcpus, 0);
+        kvm_give_up(first, "KVM does not take the interrupt controllers' state: %s", g_strerror(-r));
+        return;
+    }
     set_clock(k);
     for (guint i = 0; i < k->vcpus->len; i++) {
         KvmVcpu *v = g_ptr_array_index(k->vcpus, i);
@@ -302,7 +317,10 @@ static void kvm_destroy(Accel *accel)
         KvmVcpu *v = g_ptr_array_index(k->vcpus, i);
         ask_to_park(v, true);
         g_thread_join(v->thread);
-        free_vcpu(v);
+    }
+    kvm_irqchip_fetch(k);
+    for (guint i = 0; i < k->vcpus->len; i++) {
+        free_vcpu(g_ptr_array_index(k->vcpus, i));
     }
     kvm_free(k);
 }
@@ -322,9 +340,10 @@ static void kvm_info(Accel *accel, GString *out)
     for (guint n = 0; n < k->slots->len; n++) {
         slots += g_array_index(k->slots, KvmSlot, n).size != 0;
     }
-    g_string_append_printf(out, "accelerator: kvm, %u memory slots, %u watched writes, %u model-specific registers, TSC at "
-                           "%u kHz\n",
-                           slots, k->ioevents->len, k->num_msrs, k->tsc_khz);
+    static const char *const irqchips[] = {"undecided", "off", "split", "on"};
+    g_string_append_printf(out, "accelerator: kvm, kernel-irqchip=%s, %u memory slots, %u watched writes, %u model-specific "
+                           "registers, TSC at %u kHz\n", irqchips[k->irqchip], slots, k->ioevents->len, k->num_msrs,
+                           k->tsc_khz);
     for (guint i = 0; i < k->vcpus->len; i++) {
         const KvmVcpu *v = g_ptr_array_index(k->vcpus, i);
         g_string_append_printf(out,
@@ -362,6 +381,7 @@ static Accel *host_create(struct Machine *m, const char *opts, GError **error)
 const AccelOps kvm_accel_ops = {
     .name = "kvm",
     .desc = "the host's hypervisor",
+    .help = kvm_options_help,
     .probe = host_usable,
     .worthwhile = host_worthwhile,
     .limit_features = host_limit,

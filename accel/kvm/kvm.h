@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The KVM engine: the host's hypervisor runs the guest; interrupt controllers and timers are our own devices, as with
- * every other engine.  What KVM cannot execute is executed by the interpreter (rescue.c).
+ * every other engine, or KVM's while the guest runs (irqchip.c).  What KVM cannot execute is executed by the interpreter
+ * (rescue.c).
  *
  * A vCPU's state is in one of two places.  While `here` it is in X86Cpu and KVM's copy is stale; otherwise KVM has it
  * and X86Cpu is stale.  kvm_fetch_state() and kvm_store_state() move it; only the vCPU's thread calls them.
@@ -17,11 +18,21 @@
 #include "target/x86/cpu.h"
 
 #define KVM_MAX_MSRS 64 /* that are synchronised */
+#define KVM_MAX_IRQFDS 256 /* interrupts' eventfds that KVM serves; more are served by the main loop */
+
+/* Who has the interrupt controllers while the guest runs. */
+typedef enum KvmIrqchip {
+    KVM_IRQCHIP_AUTO,  /* as an option only */
+    KVM_IRQCHIP_OFF,   /* our devices */
+    KVM_IRQCHIP_SPLIT, /* KVM the local APICs */
+    KVM_IRQCHIP_ON,    /* KVM the local APICs, the I/O APIC and the 8259 pair */
+} KvmIrqchip;
 
 /* What this host's KVM can do, of what is not required. */
 typedef struct KvmCaps {
     bool readonly_mem, xsave, xcrs, vcpu_events, debugregs, user_nmi, user_msr, tss_addr, identity_map, tsc_control;
     bool intr_shadow, emulation_exit, adjust_clock, ioevents, ioevent_any;
+    bool irqchip, split_irqchip, mp_state;
     size_t xsave_size; /* bytes of KVM_GET_XSAVE's answer */
     unsigned max_slots, max_vcpus;
 } KvmCaps;
@@ -43,11 +54,22 @@ typedef struct KvmAccel {
     struct kvm_cpuid2 *host_cpuid;
     GArray *slots;             /* KvmSlot, by slot number; changed in exclusive sections */
     GArray *ioevents;          /* IoEvent of ioevents.c, which KVM has; changed in exclusive sections */
+    KvmIrqchip irqchip_option, irqchip; /* irqchip: what came of it, from the first vCPU on */
+    IrqSink sink;
+    bool holds_irqchip;        /* KVM has the controllers' state */
+    uint64_t table[IRQCHIP_PINS]; /* of the I/O APIC, with KVM_IRQCHIP_SPLIT */
+    IrqNotifier *irqfds[KVM_MAX_IRQFDS];
     FeatureSet rescue_features; /* of the interpreter's rescues */
     uint32_t *msrs;            /* rows of msrs.c that this KVM knows; NULL until the first vCPU */
     unsigned num_msrs;
     GPtrArray *vcpus;          /* KvmVcpu *, owned */
 } KvmAccel;
+
+/* Has KVM local APICs of its own?  Then HLT, INIT and SIPI are its business, too. */
+static inline bool kvm_has_lapics(const KvmAccel *k)
+{
+    return k->irqchip == KVM_IRQCHIP_SPLIT || k->irqchip == KVM_IRQCHIP_ON;
+}
 
 typedef struct KvmVcpu {
     KvmAccel *kvm;
@@ -98,6 +120,12 @@ bool kvm_usable(const KvmSys *sys, GError **error);
 /* As AccelOps.create, over other system calls. */
 Accel *kvm_new(struct Machine *m, const KvmSys *sys, const char *opts, GError **error);
 
+/* ---- options.c ---- */
+
+extern const char kvm_options_help[];
+/* text: as AccelOps.create's opts. */
+bool kvm_options_parse(KvmIrqchip *irqchip, const char *text, GError **error);
+
 /* ---- cpuid.c ---- */
 
 /* KVM_GET_SUPPORTED_CPUID, owned by the caller; NULL with an error. */
@@ -131,6 +159,9 @@ int kvm_get_fpu(KvmVcpu *v); /* these four: 0 or -errno */
 int kvm_set_fpu(KvmVcpu *v);
 int kvm_get_msrs(KvmVcpu *v);
 int kvm_set_msrs(KvmVcpu *v);
+/* The local APIC's base register, and running, halted or waiting for SIPI, in KVM's own APIC: 0 or -errno. */
+int kvm_set_apic_base(KvmVcpu *v, uint64_t base);
+int kvm_set_mp_state(KvmVcpu *v);
 /* Find out which registers this KVM knows. */
 void kvm_probe_msrs(KvmAccel *k, int vcpu_fd);
 /* Part of the state that moves: when KVM refuses an access to it, that is final. */

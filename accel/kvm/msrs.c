@@ -71,6 +71,11 @@ static int move_one(const KvmSys *sys, int fd, unsigned long request, uint32_t m
     return r;
 }
 
+int kvm_set_apic_base(KvmVcpu *v, uint64_t base)
+{
+    return MIN(move_one(v->kvm->sys, v->fd, KVM_SET_MSRS, MSR_APIC_BASE, &base), 0);
+}
+
 /* Known is what can be read and written back. */
 void kvm_probe_msrs(KvmAccel *k, int vcpu_fd)
 {

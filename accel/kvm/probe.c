@@ -93,6 +93,10 @@ static void read_caps(const KvmSys *sys, int fd, KvmCaps *c)
         .adjust_clock = extension(sys, fd, KVM_CAP_ADJUST_CLOCK),
         .ioevents = extension(sys, fd, KVM_CAP_IOEVENTFD),
         .ioevent_any = extension(sys, fd, KVM_CAP_IOEVENTFD_ANY_LENGTH),
+        .irqchip = extension(sys, fd, KVM_CAP_IRQCHIP) && extension(sys, fd, KVM_CAP_IRQ_ROUTING) &&
+                   extension(sys, fd, KVM_CAP_SIGNAL_MSI) && extension(sys, fd, KVM_CAP_IRQFD),
+        .split_irqchip = extension(sys, fd, KVM_CAP_SPLIT_IRQCHIP),
+        .mp_state = extension(sys, fd, KVM_CAP_MP_STATE),
         .tss_addr = extension(sys, fd, KVM_CAP_SET_TSS_ADDR),
         .identity_map = extension(sys, fd, KVM_CAP_SET_IDENTITY_MAP_ADDR),
         .tsc_control = extension(sys, fd, KVM_CAP_TSC_CONTROL),

@@ -88,7 +88,7 @@ static void interpret(KvmVcpu *v)
 void kvm_rescue(KvmVcpu *v, const char *why)
 {
     X86Cpu *cpu = v->cpu;
-    if (!kvm_fetch_state(v)) {
+    if (!kvm_fetch_state(v) || cpu->wait_sipi) {
         return;
     }
     announce(v, why);

@@ -41,6 +41,36 @@ static int set_regs(KvmVcpu *v)
     return kvm_ioctl(v->kvm->sys, v->fd, KVM_SET_REGS, &regs);
 }
 
+/* ---- running, halted, waiting for SIPI: KVM's business when it has the local APICs ---- */
+
+static int get_mp_state(KvmVcpu *v)
+{
+    struct kvm_mp_state s;
+    if (!kvm_has_lapics(v->kvm)) {
+        return 0;
+    }
+    int r = kvm_ioctl(v->kvm->sys, v->fd, KVM_GET_MP_STATE, &s);
+    if (r >= 0) {
+        v->cpu->halted = s.mp_state == KVM_MP_STATE_HALTED;
+        v->cpu->wait_sipi = s.mp_state == KVM_MP_STATE_UNINITIALIZED || s.mp_state == KVM_MP_STATE_INIT_RECEIVED;
+    }
+    return r;
+}
+
+int kvm_set_mp_state(KvmVcpu *v)
+{
+    struct kvm_mp_state s = {.mp_state = v->cpu->wait_sipi ? KVM_MP_STATE_INIT_RECEIVED
+                                         : v->cpu->halted  ? KVM_MP_STATE_HALTED
+                                                           : KVM_MP_STATE_RUNNABLE};
+    return kvm_ioctl(v->kvm->sys, v->fd, KVM_SET_MP_STATE, &s);
+}
+
+/* A SIPI may have come since: only resuming says "wait". */
+static int keep_mp_state(KvmVcpu *v)
+{
+    return kvm_has_lapics(v->kvm) && !v->cpu->wait_sipi ? kvm_set_mp_state(v) : 0;
+}
+
 /* ---- segments and control registers ---- */
 
 static uint32_t attr_of(const struct kvm_segment *s)
@@ -97,6 +127,13 @@ static int get_sregs(KvmVcpu *v)
     cpu->tr = from_kvm(&s.tr);
     cpu->gdtr = (TableReg){.base = s.gdt.base, .limit = s.gdt.limit};
     cpu->idtr = (TableReg){.base = s.idt.base, .limit = s.idt.limit};
+    if (kvm_has_lapics(v->kvm)) {
+        v->apic_base = s.apic_base;
+        v->tpr = s.cr8 & 15;
+        machine_lock(cpu->machine->lock);
+        cpu->machine->irqchip->set_base_tpr(cpu->machine->irqchip_opaque, cpu->index, s.apic_base, v->tpr);
+        machine_unlock(cpu->machine->lock);
+    }
     read_pdptes(cpu);
     cpu_update_mode(cpu);
     for (unsigned n = 0; n < NUM_SEGS; n++) {
@@ -230,7 +267,7 @@ static bool move_all(KvmVcpu *v, const Part *parts, size_t count, const char *ve
 bool kvm_fetch_state(KvmVcpu *v)
 {
     static const Part parts[] = {
-        {"general registers", get_regs}, {"segments and control registers", get_sregs},
+        {"the processor's activity", get_mp_state}, {"general registers", get_regs}, {"segments and control registers", get_sregs},
         {"floating-point state", kvm_get_fpu}, {"model-specific registers", kvm_get_msrs},
         {"debug registers", get_debugregs}, {"pending events", get_events},
     };
@@ -246,7 +283,7 @@ bool kvm_fetch_state(KvmVcpu *v)
 bool kvm_store_state(KvmVcpu *v)
 {
     static const Part parts[] = {
-        {"segments and control registers", set_sregs}, {"general registers", set_regs},
+        {"the processor's activity", keep_mp_state}, {"segments and control registers", set_sregs}, {"general registers", set_regs},
         {"floating-point state", kvm_set_fpu}, {"model-specific registers", kvm_set_msrs},
         {"pending events", set_events}, {"debug registers", set_debugregs},
     };

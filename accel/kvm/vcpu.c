@@ -22,7 +22,8 @@ static void look_again(X86Cpu *cpu)
 static bool interrupts_open(const KvmVcpu *v)
 {
     if (v->here) {
-        return (v->cpu->eflags & FL_IF) && !v->cpu->shadow;
+        /* Whether KVM's local APIC lets one through is seen after the next run. */
+        return (v->cpu->eflags & FL_IF) && !v->cpu->shadow && !kvm_has_lapics(v->kvm);
     }
     return v->run->ready_for_interrupt_injection && v->run->if_flag;
 }
@@ -161,6 +162,9 @@ static bool serve_events(KvmVcpu *v)
         finish_exit(v);
     }
     if (events & EVENT_STOP) {
+        if (v->kvm->holds_irqchip) {
+            kvm_store_state(v); /* a SIPI may wait in there, whose effect is on KVM's registers */
+        }
         cpu_lower_event(cpu, EVENT_STOP);
         look_again(cpu);
         return park(v);
@@ -184,6 +188,22 @@ static bool serve_events(KvmVcpu *v)
     return true;
 }
 
+/* From our local APIC; or, if KVM has that, from the 8259 pair beside it. */
+static int next_vector(const KvmVcpu *v)
+{
+    X86Cpu *cpu = v->cpu;
+    const Machine *m = cpu->machine;
+    int vector = -1;
+    machine_lock(m->lock);
+    if (kvm_has_lapics(v->kvm)) {
+        vector = m->irqchip->ack(m->irqchip_opaque);
+    } else if (cpu->apic) {
+        vector = cpu->apic->ack(cpu->apic_opaque);
+    }
+    machine_unlock(m->lock);
+    return vector;
+}
+
 /* Give KVM the vector if one can be taken, or ask it to say when one can. */
 static bool inject(KvmVcpu *v, bool open)
 {
@@ -193,9 +213,7 @@ static bool inject(KvmVcpu *v, bool open)
         return true;
     }
     if (open) {
-        machine_lock(cpu->machine->lock);
-        int vector = cpu->apic ? cpu->apic->ack(cpu->apic_opaque) : -1;
-        machine_unlock(cpu->machine->lock);
+        int vector = next_vector(v);
         if (vector >= 0) {
             struct kvm_interrupt irq = {.irq = (uint32_t)vector};
             cpu->halted = false;
@@ -217,7 +235,7 @@ static bool inject(KvmVcpu *v, bool open)
 static void give_tpr(KvmVcpu *v)
 {
     const X86Cpu *cpu = v->cpu;
-    if (v->tpr_stale && cpu->apic) {
+    if (v->tpr_stale && cpu->apic && !kvm_has_lapics(v->kvm)) {
         machine_lock(cpu->machine->lock);
         v->tpr = cpu->apic->get_tpr(cpu->apic_opaque);
         machine_unlock(cpu->machine->lock);
@@ -231,7 +249,7 @@ static void take_apic_registers(KvmVcpu *v)
     X86Cpu *cpu = v->cpu;
     uint64_t base = v->run->apic_base;
     uint8_t tpr = v->run->cr8 & 15;
-    if (!cpu->apic || (base == v->apic_base && tpr == v->tpr)) {
+    if (!cpu->apic || kvm_has_lapics(v->kvm) || (base == v->apic_base && tpr == v->tpr)) {
         return;
     }
     machine_lock(cpu->machine->lock);
@@ -275,6 +293,14 @@ static void run_guest(KvmVcpu *v)
     }
 }
 
+/* Not in KVM_RUN, which is where KVM's own local APIC wakes it. */
+static bool must_sleep(const KvmVcpu *v)
+{
+    const X86Cpu *cpu = v->cpu;
+    return v->failed || (!kvm_has_lapics(v->kvm) &&
+                         (cpu->wait_sipi || (cpu->halted && !can_wake(v, events_of(cpu)))));
+}
+
 void *kvm_vcpu_thread(void *opaque)
 {
     KvmVcpu *v = opaque;
@@ -287,7 +313,7 @@ void *kvm_vcpu_thread(void *opaque)
     while (on) {
         if (__atomic_load_n(&cpu->attention, __ATOMIC_ACQUIRE)) {
             on = serve_events(v);
-        } else if (v->failed || cpu->wait_sipi || (cpu->halted && !can_wake(v, events_of(cpu)))) {
+        } else if (must_sleep(v)) {
             sleep_until_event(v);
         } else {
             run_guest(v);

@@ -108,6 +108,13 @@ bool pc_apic_init(PcBoard *pc, GError **error);
 void pc_apic_reset(PcBoard *pc);
 void pc_apic_fini(PcBoard *pc);
 
+/* The page of a processor's registers goes where its base register, about to be set, says. */
+void pc_apic_move_page(PcBoard *pc, unsigned cpu, uint64_t base);
+
+/* ---- pc_irqchip.c ---- */
+
+extern const IrqchipOps pc_irqchip_ops; /* opaque: the board */
+
 /* ---- pc_isa.c, pc_pci.c ---- */
 
 bool pc_isa_init(PcBoard *pc, GError **error);

@@ -30,19 +30,40 @@ static Device *lapic_at(const PcApicPage *page)
     return (base & APIC_BASE_ENABLE) && !(base & APIC_BASE_X2APIC) && (base & PAGE_MASK) == page->addr ? lapic : NULL;
 }
 
+/* Before and after an access to a local APIC that an engine has. */
+static void borrow(const PcBoard *pc, unsigned cpu, bool begin)
+{
+    const IrqSink *sink = pc->apic_bus.sink;
+
+    if (sink) {
+        sink->borrow(sink->opaque, cpu, begin);
+    }
+}
+
 static uint64_t page_read(void *opaque, uint64_t offset, unsigned size)
 {
-    Device *lapic = lapic_at(opaque);
+    const PcApicPage *page = opaque;
+    Device *lapic = lapic_at(page);
+    uint64_t value;
 
-    return lapic ? lapic_mmio_read(lapic, (uint32_t)offset) : UINT64_MAX;
+    if (!lapic) {
+        return UINT64_MAX;
+    }
+    borrow(page->pc, cpu_current()->index, true);
+    value = lapic_mmio_read(lapic, (uint32_t)offset);
+    borrow(page->pc, cpu_current()->index, false);
+    return value;
 }
 
 static void page_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
-    Device *lapic = lapic_at(opaque);
+    const PcApicPage *page = opaque;
+    Device *lapic = lapic_at(page);
 
     if (lapic) {
+        borrow(page->pc, cpu_current()->index, true);
         lapic_mmio_write(lapic, (uint32_t)offset, (uint32_t)value);
+        borrow(page->pc, cpu_current()->index, false);
     }
 }
 
@@ -92,6 +113,11 @@ static void move_page(PcBoard *pc, gpa_t from, gpa_t to)
     }
 }
 
+void pc_apic_move_page(PcBoard *pc, unsigned cpu, uint64_t base)
+{
+    move_page(pc, lapic_get_base(pc->cpus[cpu].lapic) & PAGE_MASK, base & PAGE_MASK);
+}
+
 /* ---- the processor asks its APIC ---- */
 
 static Device *lapic_of(void *opaque)
@@ -133,12 +159,24 @@ static bool cpu_set_base(void *opaque, uint64_t value)
 
 static bool cpu_read_apic_msr(void *opaque, uint32_t msr, uint64_t *value)
 {
-    return lapic_read_msr(lapic_of(opaque), msr, value);
+    PcCpu *c = opaque;
+    bool ok;
+
+    borrow(c->pc, c->cpu->index, true);
+    ok = lapic_read_msr(c->lapic, msr, value);
+    borrow(c->pc, c->cpu->index, false);
+    return ok;
 }
 
 static bool cpu_write_apic_msr(void *opaque, uint32_t msr, uint64_t value)
 {
-    return lapic_write_msr(lapic_of(opaque), msr, value);
+    PcCpu *c = opaque;
+    bool ok;
+
+    borrow(c->pc, c->cpu->index, true);
+    ok = lapic_write_msr(c->lapic, msr, value);
+    borrow(c->pc, c->cpu->index, false);
+    return ok;
 }
 
 static void cpu_took_init(void *opaque)
@@ -249,6 +287,9 @@ static void pic_intr(void *opaque, unsigned n, bool level)
 {
     PcBoard *pc = opaque;
 
+    if (pc->apic_bus.sink && pc->apic_bus.sink->intr) {
+        pc->apic_bus.sink->intr(pc->apic_bus.sink->opaque, level);
+    }
     for (unsigned i = 0; i < pc->machine->num_cpus; i++) {
         Irq lint0 = device_input(pc->cpus[i].lapic, LAPIC_LINT0);
         irq_set(&lint0, level);
@@ -288,6 +329,8 @@ bool pc_apic_init(PcBoard *pc, GError **error)
     pc_map_ports(pc, pc->pic, 2, ELCR_PORT);
     device_connect(pc->pic, "intr", 0, (Irq){.fn = pic_intr, .opaque = pc});
     m->env.msi = send_msi;
+    m->irqchip = &pc_irqchip_ops;
+    m->irqchip_opaque = pc;
     return true;
 }
 

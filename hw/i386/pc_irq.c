@@ -20,6 +20,9 @@ static void drive(PcBoard *pc, unsigned gsi, bool level)
         irq = device_input(pc->ioapic, pin);
         irq_set(&irq, level);
     }
+    if (pc->apic_bus.sink && pc->apic_bus.sink->line) {
+        pc->apic_bus.sink->line(pc->apic_bus.sink->opaque, gsi, level);
+    }
 }
 
 static void source_changed(void *opaque, unsigned n, bool level)

@@ -70,9 +70,37 @@ static unsigned deliver_lowest(ApicBus *bus, const ApicMsg *msg, const Lapic *ex
     return best && lapic_take(best, msg) ? 1 : 0;
 }
 
+/* As a message for the engine: SDM vol 3, 11.11. */
+static bool hand_on(const IrqSink *sink, const ApicMsg *msg)
+{
+    uint64_t addr = APIC_DEFAULT_BASE | (uint64_t)(msg->dest & 0xff) << 12 | (msg->logical ? BIT(2) : 0) |
+                    (msg->mode == APIC_LOWEST ? BIT(3) : 0);
+    uint32_t data = msg->vector | (uint32_t)msg->mode << 8 | (msg->level ? BIT(15) | BIT(14) : 0);
+    return sink->message(sink->opaque, addr, data);
+}
+
+static unsigned hand_on_to_all(const ApicBus *bus, const ApicMsg *msg, const Lapic *except)
+{
+    unsigned taken = 0;
+    if (!except) {
+        return hand_on(bus->sink, msg);
+    }
+    for (unsigned i = 0; i < bus->num_lapics; i++) {
+        ApicMsg one = *msg;
+        one.dest = lapic(bus->lapic[i])->initial_id;
+        if (lapic(bus->lapic[i]) != except) {
+            taken += hand_on(bus->sink, &one);
+        }
+    }
+    return taken;
+}
+
 static unsigned deliver(ApicBus *bus, const ApicMsg *msg, const Lapic *except)
 {
     unsigned taken = 0;
+    if (bus->sink) {
+        return hand_on_to_all(bus, msg, except);
+    }
     if (msg->mode == APIC_LOWEST) {
         return deliver_lowest(bus, msg, except);
     }
@@ -104,6 +132,10 @@ void apic_bus_msi(ApicBus *bus, uint64_t addr, uint32_t data)
         .mode = (ApicMode)(data >> 8 & 7),
         .vector = data & 0xff,
     };
+    if (bus->sink) {
+        bus->sink->message(bus->sink->opaque, addr, data);
+        return;
+    }
     if (addr >> 20 != APIC_DEFAULT_BASE >> 20 || msg.mode == APIC_RESERVED || msg.mode == APIC_SIPI ||
         (msg.level && !(data & BIT(14)))) {
         return; /* not a message, or a level that goes away: APICs take no notice */

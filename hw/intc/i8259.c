@@ -194,6 +194,38 @@ int i8259_ack(Device *dev)
     return vector;
 }
 
+/* ---- state for an engine ---- */
+
+void i8259_get_state(Device *dev, unsigned chip, PicState *out)
+{
+    const Chip *c = &container_of(dev, Pic, dev)->s.chip[chip & 1];
+    *out = (PicState){
+        .irr = irr(c), .imr = c->imr, .isr = c->isr, .lines = c->lines, .elcr = c->elcr, .lowest = c->lowest,
+        .vector = c->icw2 & 0xf8, .init = c->init, .icw4_follows = c->icw1 & ICW1_IC4 ? 1 : 0,
+        .auto_eoi = c->icw4 & ICW4_AEOI ? 1 : 0, .fully_nested = c->icw4 & ICW4_SFNM ? 1 : 0,
+        .rotate_auto_eoi = c->rotate_aeoi, .read_isr = c->read_isr, .poll = c->poll, .special_mask = c->special_mask,
+    };
+}
+
+void i8259_set_state(Device *dev, unsigned chip, const PicState *in)
+{
+    Chip *c = &container_of(dev, Pic, dev)->s.chip[chip & 1];
+    c->edges = in->irr & c->lines;
+    c->imr = in->imr;
+    c->isr = in->isr;
+    c->elcr = in->elcr;
+    c->lowest = in->lowest & 7;
+    c->icw2 = in->vector;
+    c->init = MIN(in->init, INIT_ICW4);
+    c->icw1 = (uint8_t)((c->icw1 & ~ICW1_IC4) | (in->icw4_follows ? ICW1_IC4 : 0));
+    c->icw4 = (uint8_t)((c->icw4 & ~(ICW4_AEOI | ICW4_SFNM)) | (in->auto_eoi ? ICW4_AEOI : 0) |
+                        (in->fully_nested ? ICW4_SFNM : 0));
+    c->rotate_aeoi = in->rotate_auto_eoi != 0;
+    c->read_isr = in->read_isr != 0;
+    c->poll = in->poll != 0;
+    c->special_mask = in->special_mask != 0;
+}
+
 /* ---- registers ---- */
 
 /* "Initialization command word 1", effects a to f. */

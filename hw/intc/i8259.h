@@ -7,9 +7,14 @@
 #pragma once
 
 #include "hw/core/device.h"
+#include "hw/core/irqchip.h"
 
 /* The processor's two INTA cycles: the vector, which is that of IR7 of a chip when its request has gone away. */
 int i8259_ack(Device *dev);
+
+/* Chip 0 or 1 for an engine that has the pair, and back; the lines are as the board drives them. */
+void i8259_get_state(Device *dev, unsigned chip, PicState *out);
+void i8259_set_state(Device *dev, unsigned chip, const PicState *in);
 
 /* The level of pin "intr". */
 bool i8259_intr(Device *dev);

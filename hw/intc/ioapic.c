@@ -5,6 +5,8 @@
  */
 #include "hw/intc/ioapic.h"
 
+#include <string.h>
+
 #define VERSION 0x20
 
 enum { IOREGSEL = 0x00, IOWIN = 0x10, EOIR = 0x40 };
@@ -65,6 +67,12 @@ static bool send(Ioapic *io, uint64_t rte)
     return msg.mode != APIC_RESERVED && msg.mode != APIC_SIPI && apic_bus_deliver(io->bus, &msg) > 0;
 }
 
+/* Does an engine have the I/O APIC, too? */
+static bool away(const Ioapic *io)
+{
+    return io->bus && io->bus->sink && io->bus->sink->full;
+}
+
 static void serve(Ioapic *io, unsigned n)
 {
     uint64_t rte = io->s.table[n];
@@ -89,6 +97,9 @@ static void serve(Ioapic *io, unsigned n)
 static void ioapic_update(Device *dev)
 {
     Ioapic *io = ioapic(dev);
+    if (away(io)) {
+        return;
+    }
     for (uint32_t todo = io->s.lines | io->s.edges; todo; todo &= todo - 1) {
         serve(io, (unsigned)__builtin_ctz(todo));
     }
@@ -123,6 +134,37 @@ void ioapic_eoi(Device *dev, uint8_t vector)
     }
 }
 
+/* ---- state for an engine ---- */
+
+void ioapic_get_state(Device *dev, IoapicState *out)
+{
+    const Ioapic *io = ioapic(dev);
+    *out = (IoapicState){.select = io->s.select, .id = io->s.id, .requests = io->s.edges};
+    memcpy(out->table, io->s.table, sizeof(out->table));
+    for (unsigned n = 0; n < IOAPIC_PINS; n++) {
+        if (level_triggered(io->s.table[n])) {
+            out->requests = (out->requests & ~BIT(n)) | (io->s.lines & BIT(n));
+        }
+    }
+}
+
+/* The lines are as the board drives them. */
+void ioapic_set_state(Device *dev, const IoapicState *in)
+{
+    Ioapic *io = ioapic(dev);
+    io->s.select = in->select & 0xff;
+    io->s.id = in->id & 0x0f000000;
+    memcpy(io->s.table, in->table, sizeof(io->s.table));
+    io->s.edges = 0;
+    for (unsigned n = 0; n < IOAPIC_PINS; n++) {
+        /* an edge of a masked pin is remembered by some engines; here it is not */
+        if (!level_triggered(in->table[n]) && !(in->table[n] & RTE_MASKED)) {
+            io->s.edges |= in->requests & BIT(n);
+        }
+    }
+    device_update(dev);
+}
+
 /* ---- registers ---- */
 
 static uint32_t window_read(const Ioapic *io)
@@ -151,6 +193,9 @@ static void table_write(Ioapic *io, unsigned n, bool high, uint32_t value)
         rte &= ~RTE_REMOTE_IRR; /* kernels toggle the trigger mode of a masked pin to clear it */
     }
     io->s.table[n] = rte;
+    if (io->bus && io->bus->sink && io->bus->sink->table) {
+        io->bus->sink->table(io->bus->sink->opaque, io->s.table);
+    }
 }
 
 static void window_write(Ioapic *io, uint32_t value)

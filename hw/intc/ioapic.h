@@ -8,9 +8,11 @@
 #include "hw/core/device.h"
 #include "hw/intc/lapic.h"
 
-#define IOAPIC_PINS 24
+#define IOAPIC_PINS IRQCHIP_PINS
 
 /* Called by apic_bus_add_ioapic(). */
 void ioapic_set_bus(Device *dev, ApicBus *bus);
+void ioapic_get_state(Device *dev, IoapicState *out);
+void ioapic_set_state(Device *dev, const IoapicState *in);
 /* A local APIC ended a level-triggered interrupt. */
 void ioapic_eoi(Device *dev, uint8_t vector);

@@ -104,8 +104,10 @@ static void lint0_level(Lapic *l)
 static void lapic_update(Device *dev)
 {
     Lapic *l = lapic(dev);
-    lint0_level(l);
-    if (l->cpu && l->cpu->set_intr) {
+    if (!l->away) {
+        lint0_level(l);
+    }
+    if (!l->away && l->cpu && l->cpu->set_intr) {
         l->cpu->set_intr(l->cpu_opaque, deliverable(l) || extint_pending(l));
     }
     lapic_timer_arm(l);
@@ -237,7 +239,7 @@ static void lapic_input(Device *dev, unsigned n, bool level)
     }
     bool rises = level && !(l->s.lines & BIT(n));
     l->s.lines = level ? l->s.lines | BIT(n) : l->s.lines & ~BIT(n);
-    if (!rises) {
+    if (!rises || l->away) {
         return;
     }
     uint32_t lvt = l->s.lvt[LVT_LINT0 + n];

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "hw/core/device.h"
+#include "hw/core/irqchip.h"
 
 #define APIC_MAX_CPUS 255
 #define APIC_MAX_IOAPICS 4
@@ -56,6 +57,7 @@ typedef struct ApicBus {
     unsigned num_lapics;
     Device *ioapic[APIC_MAX_IOAPICS];
     unsigned num_ioapics;
+    const IrqSink *sink; /* who has the local APICs; NULL: they are here */
 } ApicBus;
 
 /* False: the bus is full. */
@@ -92,5 +94,10 @@ void lapic_tsc_changed(Device *dev);
  * takes the 8259's interrupts, LINT1 is NMI.  For a board that starts a kernel without firmware.
  */
 void lapic_virtual_wire(Device *dev);
+/* An engine has it: between get and set, while away, the device is inert but for the base and CR8. */
+void lapic_set_away(Device *dev, bool away);
+void lapic_get_state(Device *dev, LapicState *out);
+void lapic_set_state(Device *dev, const LapicState *in);
+void lapic_set_base_tpr(Device *dev, uint64_t base, uint8_t cr8);
 /* The APIC ID as it is now: 32 bits in x2APIC mode, else 8. */
 uint32_t lapic_id(Device *dev);

@@ -6,6 +6,8 @@
 
 /* Local vector table, in the order of the registers from 0x320. */
 enum { LVT_TIMER, LVT_THERMAL, LVT_PERF, LVT_LINT0, LVT_LINT1, LVT_ERROR, NUM_LVT };
+/* An integrated APIC without suppression of EOI broadcasts. */
+#define LAPIC_VERSION ((NUM_LVT - 1u) << 16 | 0x14)
 #define LVT_VECTOR 0xff
 #define LVT_MODE(lvt) ((ApicMode)((lvt) >> 8 & 7))
 #define LVT_REMOTE_IRR BIT(14)
@@ -27,6 +29,7 @@ typedef struct Lapic {
     const LapicCpu *cpu;
     void *cpu_opaque;
     Timer timer;
+    bool away;     /* an engine has it: no timer, no output */
     int64_t armed; /* what timer was last set to */
     uint32_t initial_id;
     uint8_t phys_bits;
@@ -87,5 +90,7 @@ uint32_t lapic_timer_count(Lapic *l);
 void lapic_timer_write_initial(Lapic *l, uint32_t value);
 void lapic_timer_write_divide(Lapic *l, uint32_t value);
 void lapic_timer_write_lvt(Lapic *l, uint32_t value);
+/* Count on from `count`, which came from elsewhere. */
+void lapic_timer_continue(Lapic *l, uint32_t count);
 uint64_t lapic_timer_read_deadline(Lapic *l);
 void lapic_timer_write_deadline(Lapic *l, uint64_t value);

@@ -16,8 +16,6 @@ enum {
     REG_SELF_IPI = 0x3f,
 };
 
-#define VERSION 0x14 /* an integrated APIC; 6 entries in the local vector table, no suppression of EOI broadcasts */
-
 /* Writable bits of the local vector table. */
 static const uint32_t lvt_mask[NUM_LVT] = {
     [LVT_TIMER] = 0x700ff, [LVT_THERMAL] = 0x107ff, [LVT_PERF] = 0x107ff,
@@ -40,7 +38,7 @@ static uint32_t reg_read(Lapic *l, unsigned reg)
     case REG_ID:
         return lapic_x2(l) ? l->initial_id : l->s.id;
     case REG_VERSION:
-        return (NUM_LVT - 1) << 16 | VERSION;
+        return LAPIC_VERSION;
     case REG_TPR:
         return l->s.tpr;
     case REG_PPR:

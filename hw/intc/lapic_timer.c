@@ -80,7 +80,7 @@ void lapic_timer_settle(Lapic *l)
 
 void lapic_timer_arm(Lapic *l)
 {
-    int64_t due = l->s.lvt[LVT_TIMER] & LVT_MASKED ? TIMER_OFF : next_expiry(l);
+    int64_t due = l->away || (l->s.lvt[LVT_TIMER] & LVT_MASKED) ? TIMER_OFF : next_expiry(l);
     if (due != TIMER_OFF && timer_mode(l) == TIMER_PERIODIC) {
         uint64_t period = l->s.timer_initial * divisor(l);
         int64_t earliest = now_ns(l) + MIN_INTERVAL;
@@ -135,6 +135,14 @@ void lapic_timer_write_initial(Lapic *l, uint32_t value)
     lapic_timer_settle(l);
     l->s.timer_initial = value;
     start(l, value);
+}
+
+void lapic_timer_continue(Lapic *l, uint32_t count)
+{
+    start(l, count);
+    if (!count && l->s.timer_initial && timer_mode(l) == TIMER_PERIODIC) {
+        l->s.timer_next = now_ns(l); /* it has just come to 0 */
+    }
 }
 
 void lapic_timer_write_divide(Lapic *l, uint32_t value)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "hw/core/device.h"
+#include "hw/core/irqchip.h"
 #include "softmmu/core/exclusive.h"
 #include "softmmu/core/ram.h"
 #include "softmmu/core/runstate.h"
@@ -26,6 +27,8 @@ typedef struct Machine {
     struct Accel *accel;
     void *board;           /* the board's own struct */
     GPtrArray *watched;    /* IrqNotifier *: every one that is served; machine lock */
+    const IrqchipOps *irqchip; /* the board's; NULL: they cannot leave the devices */
+    void *irqchip_opaque;
     /* An engine that serves them: true if it took (gave up) this one.  NULL: the main loop does. */
     bool (*irq_engine)(void *opaque, IrqNotifier *notifier, bool on);
     void *irq_engine_opaque;

@@ -105,6 +105,8 @@ static int vcpu_ioctl(Fake *f, unsigned long request, void *arg)
         BLOB(XCRS, xcrs);
         BLOB(VCPU_EVENTS, events);
         BLOB(DEBUGREGS, debugregs);
+        BLOB(LAPIC, lapic);
+        BLOB(MP_STATE, mp);
     case KVM_INTERRUPT:
         if (f->num_vectors < ARRAY_LEN(f->vectors)) {
             f->vectors[f->num_vectors++] = ((struct kvm_interrupt *)arg)->irq;
@@ -143,6 +145,45 @@ static int ioeventfd(Fake *f, const struct kvm_ioeventfd *io)
     return 0;
 }
 
+/* Interrupt controllers. */
+static int irq_ioctl(Fake *f, unsigned long request, void *arg)
+{
+    struct kvm_irqchip *chip = arg;
+    const struct kvm_irq_level *line = arg;
+    const struct kvm_irq_routing *routes = arg;
+    switch (request) {
+    case KVM_CREATE_IRQCHIP:
+        f->has_chips = true;
+        return 0;
+    case KVM_ENABLE_CAP:
+        f->split |= ((struct kvm_enable_cap *)arg)->cap == KVM_CAP_SPLIT_IRQCHIP;
+        return 0;
+    case KVM_GET_IRQCHIP:
+        *chip = f->chips[chip->chip_id];
+        return 0;
+    case KVM_SET_IRQCHIP:
+        f->chips[chip->chip_id] = *chip;
+        return 0;
+    case KVM_IRQ_LINE:
+        f->lines = line->level ? f->lines | BIT(line->irq) : f->lines & ~BIT(line->irq);
+        return 0;
+    case KVM_SIGNAL_MSI:
+        f->msi = *(struct kvm_msi *)arg;
+        f->num_msis++;
+        return 1;
+    case KVM_IRQFD:
+        f->num_irqfds += ((struct kvm_irqfd *)arg)->flags & KVM_IRQFD_FLAG_DEASSIGN ? -1u : 1u;
+        return 0;
+    case KVM_SET_GSI_ROUTING:
+        g_assert_cmpuint(routes->nr, <=, ARRAY_LEN(f->routes));
+        memcpy(f->routes, routes->entries, routes->nr * sizeof(f->routes[0]));
+        f->num_routes = routes->nr;
+        return 0;
+    default:
+        return -ENOTTY;
+    }
+}
+
 static int fake_ioctl(void *opaque, int fd, unsigned long request, void *arg)
 {
     Fake *f = opaque;
@@ -154,7 +195,7 @@ static int fake_ioctl(void *opaque, int fd, unsigned long request, void *arg)
     case KVM_GET_API_VERSION:
         return f->version;
     case KVM_CHECK_EXTENSION:
-        if (f->lacks == (unsigned)(uintptr_t)arg) {
+        if (f->lacks && f->lacks == (unsigned)(uintptr_t)arg) {
             return 0;
         }
         return (uintptr_t)arg == KVM_CAP_XSAVE2 ? sizeof(struct kvm_xsave) : 64;
@@ -179,8 +220,16 @@ static int fake_ioctl(void *opaque, int fd, unsigned long request, void *arg)
         return ioeventfd(f, arg);
     case KVM_SET_TSS_ADDR:
     case KVM_SET_IDENTITY_MAP_ADDR:
-    case KVM_ENABLE_CAP:
         return 0;
+    case KVM_CREATE_IRQCHIP:
+    case KVM_ENABLE_CAP:
+    case KVM_GET_IRQCHIP:
+    case KVM_SET_IRQCHIP:
+    case KVM_IRQ_LINE:
+    case KVM_SIGNAL_MSI:
+    case KVM_IRQFD:
+    case KVM_SET_GSI_ROUTING:
+        return irq_ioctl(f, request, arg);
     default:
         return vcpu_ioctl(f, request, arg);
     }

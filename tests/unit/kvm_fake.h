@@ -34,6 +34,14 @@ struct Fake {
     struct kvm_ioeventfd ioevents[8]; /* as assigned */
     unsigned num_ioevents;
     bool refuse_ioevents;
+    bool has_chips, split;       /* KVM_CREATE_IRQCHIP, KVM_CAP_SPLIT_IRQCHIP */
+    struct kvm_lapic_state lapic;
+    struct kvm_mp_state mp;
+    struct kvm_irqchip chips[3];
+    uint32_t lines;              /* KVM_IRQ_LINE */
+    struct kvm_msi msi;          /* the last */
+    unsigned num_msis, num_irqfds, num_routes;
+    struct kvm_irq_routing_entry routes[64];
     struct kvm_run *run;
     void *opaque;                /* the script's */
     struct kvm_regs regs;

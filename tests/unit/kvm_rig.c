@@ -117,7 +117,7 @@ Rig *rig_new(FakeExit *const *script)
 
 bool rig_start(Rig *r, GError **error)
 {
-    r->accel = kvm_new(r->m, &r->fake.sys, NULL, error);
+    r->accel = kvm_new(r->m, &r->fake.sys, r->opts, error);
     if (!r->accel || !kvm_accel_ops.vcpu_create(r->accel, r->cpu, error)) {
         return false;
     }

@@ -19,6 +19,7 @@ typedef struct Rig {
     bool intr;    /* a vector waits */
     uint8_t tpr;
     uint64_t base;
+    const char *opts; /* of the accelerator */
 } Rig;
 
 /* script: what the guest does (Fake.script).  The machine lock is held until rig_free(). */
