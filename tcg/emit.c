@@ -55,6 +55,11 @@ static bool emit_one_byte(Tr *t, const Insn *i)
         return emit_ah(t, i);
     case 0xa0 ... 0xa3:
         return emit_mov_moffs(t, i);
+    case 0xa4:
+    case 0xa5:
+    case 0xaa:
+    case 0xab:
+        return emit_string(t, i);
     case 0xa8:
     case 0xa9:
         return emit_test_imm(t, i);

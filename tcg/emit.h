@@ -143,6 +143,8 @@ bool emit_call(Tr *t, const Insn *i);
 bool emit_group5(Tr *t, const Insn *i);
 /* ---- emit_system.c ---- */
 bool emit_system(Tr *t, const Insn *i);
+/* ---- emit_string.c ---- */
+bool emit_string(Tr *t, const Insn *i);
 /* ---- emit_time.c: RDTSC, RDTSCP ---- */
 bool emit_rdtsc(Tr *t, bool aux);
 /* ---- emit_syscall.c: in 64-bit code; SYSRET of 64 bits, at CPL 0 ---- */
