@@ -143,6 +143,10 @@ bool emit_call(Tr *t, const Insn *i);
 bool emit_group5(Tr *t, const Insn *i);
 /* ---- emit_system.c ---- */
 bool emit_system(Tr *t, const Insn *i);
+/* ---- emit_msr.c: the bases of FS and GS in 64-bit code; RDMSR, WRMSR at CPL 0 ---- */
+bool emit_rdmsr(Tr *t);
+bool emit_wrmsr(Tr *t);
+bool emit_fsgsbase(Tr *t, const Insn *i);
 /* ---- emit_string.c ---- */
 bool emit_string(Tr *t, const Insn *i);
 /* ---- emit_time.c: RDTSC, RDTSCP ---- */

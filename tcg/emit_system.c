@@ -85,6 +85,10 @@ static bool emit_privileged(Tr *t, const Insn *i)
         return emit_0f01(t, i);
     case 0x07:
         return i->osize == 3 && emit_sysret(t);
+    case 0x30:
+        return emit_wrmsr(t);
+    case 0x32:
+        return emit_rdmsr(t);
     default:
         return false;
     }
@@ -92,8 +96,11 @@ static bool emit_privileged(Tr *t, const Insn *i)
 
 bool emit_system(Tr *t, const Insn *i)
 {
-    if ((t->src->mode >> 4 & 3) != 2) {
-        return false; /* 64-bit code only */
+    if (!tr_code64(t)) {
+        return false;
+    }
+    if (insn_row(i)->feature == FEAT_FSGSBASE) {
+        return emit_fsgsbase(t, i);
     }
     if (insn_row(i)->map == MAP_0F && i->opcode == 0x05) {
         return emit_syscall(t);
