@@ -82,18 +82,24 @@ static unsigned bucket_of(gpa_t phys, unsigned code_size)
 
 /*
  * Announce that granules of a RAM page are about to be decoded: from now on writes there are seen.  A page that held no
- * code may still be writable through some vCPU's TLB: all are stopped to take that away.
+ * code may still be writable through some vCPU's TLB: all are stopped to take that away.  Only then is it watched, so that
+ * nobody takes a page for watched that another is about to protect.
  */
 static void watch_granules(const InterpVcpu *v, size_t page, uint64_t granules)
 {
     Machine *m = v->cpu->machine;
-    if (__atomic_fetch_or(&m->ram->pages[page].code, granules, __ATOMIC_SEQ_CST) == 0) {
-        exclusive_begin(m->lock);
-        for (unsigned i = 0; i < m->num_cpus; i++) {
-            tlb_protect_page(m->cpus[i], m->ram->host + (page << PAGE_SHIFT));
+    uint64_t *code = &m->ram->pages[page].code, old = __atomic_load_n(code, __ATOMIC_SEQ_CST);
+    while (old != 0) {
+        if (__atomic_compare_exchange_n(code, &old, old | granules, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+            return;
         }
-        exclusive_end(m->lock);
     }
+    exclusive_begin(m->lock);
+    __atomic_fetch_or(code, granules, __ATOMIC_SEQ_CST);
+    for (unsigned i = 0; i < m->num_cpus; i++) {
+        tlb_protect_page(m->cpus[i], m->ram->host + (page << PAGE_SHIFT));
+    }
+    exclusive_end(m->lock);
 }
 
 static void log_block(const X86Cpu *cpu, const Block *b, gva_t rip)

@@ -95,6 +95,17 @@ void ram_free(Ram *ram)
     g_free(ram);
 }
 
+static void tell(Ram *ram, const RamPage *page, uint64_t granules)
+{
+    for (unsigned n = 0; n < RAM_MAX_READERS; n++) {
+        uint64_t *changed = __atomic_load_n(&ram->readers[n], __ATOMIC_ACQUIRE);
+        if (!changed) {
+            break;
+        }
+        __atomic_fetch_or(&changed[page - ram->pages], granules, __ATOMIC_SEQ_CST);
+    }
+}
+
 /* Bytes first..last (both in the page) are written. */
 static bool page_written(Ram *ram, RamPage *page, unsigned first, unsigned last)
 {
@@ -107,15 +118,13 @@ static bool page_written(Ram *ram, RamPage *page, unsigned first, unsigned last)
     if (likely(!hit)) {
         return false;
     }
-    /* In this order: a reader watches again after it has heard. */
+    /*
+     * Told twice: before, so that who finds the granule no longer watched has heard; and after, since a reader that has
+     * heard watches again, and may do so in between.
+     */
+    tell(ram, page, hit);
     __atomic_fetch_and(&page->code, ~hit, __ATOMIC_SEQ_CST);
-    for (unsigned n = 0; n < RAM_MAX_READERS; n++) {
-        uint64_t *changed = __atomic_load_n(&ram->readers[n], __ATOMIC_ACQUIRE);
-        if (!changed) {
-            break;
-        }
-        __atomic_fetch_or(&changed[page - ram->pages], hit, __ATOMIC_SEQ_CST);
-    }
+    tell(ram, page, hit);
     return true;
 }
 

@@ -95,6 +95,17 @@ static uint64_t piece_read(X86Cpu *cpu, const Piece *p, unsigned size)
     }
 }
 
+/*
+ * Is the present instruction in the page of RAM that holds host?  Then a write there may change the block that runs, even if
+ * nothing there is watched: another processor may have written to the same granule just before.
+ */
+static bool runs_in_page(const X86Cpu *cpu, const uint8_t *host)
+{
+    gva_t lin = cpu->code64 ? cpu->insn_rip : (uint32_t)(cpu->seg[SEG_CS].base + cpu->insn_rip);
+    const FetchEntry *f = &cpu->fetch[(lin >> PAGE_SHIFT) & (FETCH_TLB_SIZE - 1)];
+    return f->host && (uint64_t)(host - f->host) < PAGE_SIZE;
+}
+
 static void piece_write(X86Cpu *cpu, const Piece *p, uint64_t value, unsigned size)
 {
     if (!p->host || !p->ram) {
@@ -121,8 +132,9 @@ static void piece_write(X86Cpu *cpu, const Piece *p, uint64_t value, unsigned si
         break;
     }
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* written, then looked: see ram_written() */
-    if (unlikely(ram_page_watched(ram_page(cpu->machine->ram, p->host))) &&
-        ram_written(cpu->machine->ram, p->host, size)) {
+    bool hit = unlikely(ram_page_watched(ram_page(cpu->machine->ram, p->host))) &&
+               ram_written(cpu->machine->ram, p->host, size);
+    if (unlikely(hit || runs_in_page(cpu, p->host))) {
         cpu->break_block = true; /* perhaps our own next instruction */
     }
 }
