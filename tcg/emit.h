@@ -113,9 +113,23 @@ bool emit_cmov(Tr *t, const Insn *i);
 bool emit_flag(Tr *t, const Insn *i);
 bool emit_ah(Tr *t, const Insn *i);
 bool emit_pushf(Tr *t, const Insn *i);
+/* What PUSHF pushes, into H_T2. */
+void tr_eflags(Tr *t);
 /* ---- emit_legacy.c: what code that is not 64-bit does in its own way ---- */
 typedef enum Emitted { EMITTED, EMITTED_BY_HANDLER, EMITTED_AS_64 } Emitted;
 Emitted emit_legacy(Tr *t, const Insn *i);
+/* ---- emit_legacy_stack.c ---- */
+void legacy_push(Tr *t, const Insn *i, unsigned host); /* the low part of a host register, as wide as the operand size */
+void legacy_push_value(Tr *t, const Insn *i, uint64_t v);
+bool legacy_push_operand(Tr *t, const Insn *i);
+bool legacy_push_segment(Tr *t, const Insn *i, unsigned seg);
+bool legacy_pushf(Tr *t, const Insn *i);
+bool legacy_pop(Tr *t, const Insn *i);
+bool legacy_leave(Tr *t, const Insn *i);
+/* The stack pointer becomes `host` + disp; what is above its width stays, or becomes 0. */
+void legacy_set_stack(Tr *t, unsigned host, int32_t disp);
+/* An operand in memory, zero-extended, to H_ADDR. */
+bool legacy_load_operand(Tr *t, const Insn *i);
 /* ---- emit_shift.c ---- */
 bool emit_shift(Tr *t, const Insn *i);
 bool emit_double_shift(Tr *t, const Insn *i);

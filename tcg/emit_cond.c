@@ -76,15 +76,10 @@ bool emit_ah(Tr *t, const Insn *i)
     return true;
 }
 
-/* In 64-bit code whatever CPL and IOPL are. */
-bool emit_pushf(Tr *t, const Insn *i)
+void tr_eflags(Tr *t)
 {
     Asm *a = &t->a;
-    if (i->osize != 3) {
-        return false;
-    }
     tr_flags_load(t);
-    tr_reg_changes(t, RSP);
     tr_flags_to_cpu(t);
     t->place = FLAGS_IN_CPU;
     t->desc.kind = DESC_NONE;
@@ -96,6 +91,17 @@ bool emit_pushf(Tr *t, const Insn *i)
     asm_op(a, 0, ENC_1, 0x0b, H_T2, CPU_MEM(eflags));
     asm_op(a, 0, ENC_1, 0x81, 4, op_reg(H_T2));
     asm_le(a, ~(uint32_t)(FL_VM | FL_RF), 4);
+}
+
+/* In 64-bit code whatever CPL and IOPL are. */
+bool emit_pushf(Tr *t, const Insn *i)
+{
+    Asm *a = &t->a;
+    if (i->osize != 3) {
+        return false;
+    }
+    tr_reg_changes(t, RSP);
+    tr_eflags(t);
     asm_store64(a, CPU_MEM(jit_target), H_T2);
     HostOp m = tr_stack(t, RSP, -8, true);
     asm_load64(a, H_T2, CPU_MEM(jit_target));

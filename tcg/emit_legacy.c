@@ -1,112 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What 16-bit and 32-bit code does in its own way: the stack, whose pointer is ESP or SP, near transfers, INC and DEC in
- * one byte.  The rest of the instructions differ in their operands' addresses only (segments.c).
+ * What 16-bit and 32-bit code does in its own way: the stack (emit_legacy_stack.c), near transfers, INC and DEC in one
+ * byte.  The rest of the instructions differ in their operands' addresses only (segments.c).
  */
 #include "tcg/emit.h"
-
-/* ---- the stack ---- */
-
-static unsigned narrow(const Insn *i)
-{
-    return i->osize == 1 ? ENC_66 : 0;
-}
-
-/* The stack pointer becomes `host` + disp; what is above its width stays, or becomes 0. */
-static void set_stack(Tr *t, unsigned host, int32_t disp)
-{
-    asm_op(&t->a, t->src->mode & JIT_MODE_STACK32 ? 0 : ENC_66, ENC_1, 0x8d, H_GUEST_RSP, op_mem(host, disp)); /* lea */
-}
-
-static HostOp push_memory(Tr *t, const Insn *i)
-{
-    tr_reg_changes(t, RSP);
-    tr_flags_clobber(t);
-    tr_stack_offset(t, H_GUEST_RSP, -(int32_t)bytes_of(i));
-    return tr_memory(t, bytes_of(i), true, false);
-}
-
-static void pushed(Tr *t, const Insn *i)
-{
-    set_stack(t, H_GUEST_RSP, -(int32_t)bytes_of(i));
-}
-
-static void push_host(Tr *t, const Insn *i, unsigned h)
-{
-    HostOp m = push_memory(t, i);
-    asm_op(&t->a, narrow(i), ENC_1, 0x89, h, m);
-    pushed(t, i);
-}
-
-static void push_value(Tr *t, const Insn *i, uint64_t v)
-{
-    HostOp m = push_memory(t, i);
-    asm_op(&t->a, narrow(i), ENC_1, 0xc7, 0, m);
-    put_imm(t, (int64_t)v, i->osize);
-    pushed(t, i);
-}
-
-/* PUSH of memory, and CALL through it: the push needs what the value was loaded with. */
-static void push_kept(Tr *t, const Insn *i)
-{
-    HostOp m = push_memory(t, i);
-    asm_load64(&t->a, H_T2, CPU_MEM(jit_target));
-    asm_op(&t->a, narrow(i), ENC_1, 0x89, H_T2, m);
-    pushed(t, i);
-}
-
-/* A value of the operand's size from the stack at `host` into a host register, of which a narrow one keeps the rest. */
-static void load_stack(Tr *t, const Insn *i, unsigned host, unsigned to)
-{
-    tr_flags_clobber(t);
-    tr_stack_offset(t, host, 0);
-    HostOp m = tr_memory(t, bytes_of(i), false, false);
-    asm_op(&t->a, narrow(i), ENC_1, 0x8b, to, m);
-}
-
-static bool pop(Tr *t, const Insn *i)
-{
-    if (i->rm == RSP) {
-        return false;
-    }
-    tr_reg_changes(t, i->rm);
-    tr_reg_changes(t, RSP);
-    load_stack(t, i, H_GUEST_RSP, host_of(i->rm));
-    set_stack(t, H_GUEST_RSP, (int32_t)bytes_of(i));
-    return true;
-}
-
-static bool leave(Tr *t, const Insn *i)
-{
-    tr_reg_changes(t, RBP);
-    tr_reg_changes(t, RSP);
-    load_stack(t, i, H_RBP, H_T2);
-    set_stack(t, H_RBP, (int32_t)bytes_of(i));
-    asm_op(&t->a, narrow(i), ENC_1, 0x8b, H_RBP, op_reg(H_T2));
-    return true;
-}
-
-/* An operand in memory, zero-extended, to H_ADDR. */
-static bool load_operand(Tr *t, const Insn *i)
-{
-    HostOp m;
-    if (!tr_operand(t, i, bytes_of(i), 0, &m)) {
-        return false;
-    }
-    asm_op(&t->a, 0, i->osize == 1 ? ENC_0F : ENC_1, i->osize == 1 ? 0xb7 : 0x8b, H_ADDR, m);
-    return true;
-}
-
-static bool push_memory_operand(Tr *t, const Insn *i)
-{
-    tr_reg_changes(t, RSP);
-    if (!load_operand(t, i)) {
-        return false;
-    }
-    asm_store64(&t->a, CPU_MEM(jit_target), H_ADDR);
-    push_kept(t, i);
-    return true;
-}
 
 /* ---- transfers ---- */
 
@@ -158,7 +55,7 @@ static bool call(Tr *t, const Insn *i)
         return false;
     }
     flags_home(t);
-    push_value(t, i, t->rip[t->n + 1]);
+    legacy_push_value(t, i, t->rip[t->n + 1]);
     tr_call_to(t, target);
     return true;
 }
@@ -173,7 +70,7 @@ static bool indirect(Tr *t, const Insn *i, bool is_call)
     flags_home(t);
     if (!is_mem(i)) {
         asm_op(a, 0, i->osize == 1 ? ENC_0F : ENC_1, i->osize == 1 ? 0xb7 : 0x8b, H_ADDR, op_reg(host_of(i->rm)));
-    } else if (!load_operand(t, i)) {
+    } else if (!legacy_load_operand(t, i)) {
         return false;
     }
     if (!is_call) {
@@ -181,7 +78,7 @@ static bool indirect(Tr *t, const Insn *i, bool is_call)
         return true;
     }
     asm_store64(a, CPU_MEM(jit_target), H_ADDR);
-    push_value(t, i, t->rip[t->n + 1]);
+    legacy_push_value(t, i, t->rip[t->n + 1]);
     asm_load64(a, H_ADDR, CPU_MEM(jit_target));
     tr_call_indirect(t);
     return true;
@@ -199,7 +96,7 @@ static bool ret(Tr *t, const Insn *i)
     tr_stack_offset(t, H_GUEST_RSP, 0);
     HostOp m = tr_memory(t, bytes_of(i), false, false);
     asm_op(a, 0, i->osize == 1 ? ENC_0F : ENC_1, i->osize == 1 ? 0xb7 : 0x8b, H_ADDR, m);
-    set_stack(t, H_GUEST_RSP, drop);
+    legacy_set_stack(t, H_GUEST_RSP, drop);
     asm_op(a, ENC_W, ENC_1, 0x3b, H_ADDR, op_mem(H_RSP, 8));
     uint8_t *miss = asm_jcc(a, 5);
     asm_byte(a, 0xc3);
@@ -208,6 +105,25 @@ static bool ret(Tr *t, const Insn *i)
     }
     asm_jmp_to(a, t->jit->ret_miss);
     t->ended = true;
+    return true;
+}
+
+/* LOOP and JCXZ count in CX or ECX by the address size; LOOPE and LOOPNE are their handlers'. */
+static bool loop(Tr *t, const Insn *i)
+{
+    bool counts = i->opcode == 0xe2;
+    unsigned narrow = i->asize == 1 ? ENC_66 : 0;
+    gva_t target;
+    if (i->opcode < 0xe2 || !direct_target(t, i, &target)) {
+        return false;
+    }
+    flags_home(t);
+    if (counts) {
+        tr_reg_changes(t, RCX);
+        asm_op(&t->a, narrow, ENC_1, 0x8d, H_RCX, op_mem(H_RCX, -1)); /* lea */
+    }
+    asm_op(&t->a, narrow, ENC_1, 0x85, H_RCX, op_reg(H_RCX)); /* test */
+    tr_exit_if(t, counts ? 5 : 4, target, t->rip[t->n + 1]);
     return true;
 }
 
@@ -239,9 +155,9 @@ static Emitted group5(Tr *t, const Insn *i)
         return done_if(indirect(t, i, false));
     case 6:
         if (is_mem(i)) {
-            return done_if(push_memory_operand(t, i));
+            return done_if(legacy_push_operand(t, i));
         }
-        push_host(t, i, host_of(i->rm));
+        legacy_push(t, i, host_of(i->rm));
         return EMITTED;
     default:
         return EMITTED_AS_64;
@@ -251,26 +167,33 @@ static Emitted group5(Tr *t, const Insn *i)
 static Emitted one_byte(Tr *t, const Insn *i)
 {
     switch (i->opcode) {
+    case 0x06:
+    case 0x0e:
+    case 0x16:
+    case 0x1e:
+        return done_if(legacy_push_segment(t, i, i->opcode >> 3));
     case 0x40 ... 0x4f:
         return done_if(incdec(t, i));
     case 0x50 ... 0x57:
-        push_host(t, i, host_of(i->rm));
+        legacy_push(t, i, host_of(i->rm));
         return EMITTED;
     case 0x58 ... 0x5f:
-        return done_if(pop(t, i));
+        return done_if(legacy_pop(t, i));
     case 0x68:
     case 0x6a:
-        push_value(t, i, i->imm);
+        legacy_push_value(t, i, i->imm);
         return EMITTED;
     case 0x70 ... 0x7f:
         return done_if(jcc(t, i));
     case 0x9c:
-        return EMITTED_BY_HANDLER;
+        return done_if(legacy_pushf(t, i));
     case 0xc2:
     case 0xc3:
         return done_if(ret(t, i));
     case 0xc9:
-        return done_if(leave(t, i));
+        return done_if(legacy_leave(t, i));
+    case 0xe0 ... 0xe3:
+        return done_if(loop(t, i));
     case 0xe8:
         return done_if(call(t, i));
     case 0xe9:
@@ -297,6 +220,9 @@ Emitted emit_legacy(Tr *t, const Insn *i)
     }
     if (row->map == MAP_1) {
         return one_byte(t, i);
+    }
+    if (row->map == MAP_0F && (i->opcode & 0xf7) == 0xa0) {
+        return done_if(legacy_push_segment(t, i, SEG_FS + (i->opcode >> 3 & 1)));
     }
     return row->map == MAP_0F && (i->opcode & 0xf0) == 0x80 ? done_if(jcc(t, i)) : EMITTED_AS_64;
 }

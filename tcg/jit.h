@@ -85,17 +85,13 @@ enum {
     JIT_MODE_PROTECTED = 1 << 23, /* VEX-encoded instructions exist */
 };
 
-static inline bool jit_seg_flat(const Segment *s)
-{
-    return s->base == 0 && s->fast_r == 1ull << 32 && s->fast_w == 1ull << 32;
-}
 /* What segments make of code that is not 64-bit. */
 static inline uint32_t jit_mode_segments(const X86Cpu *cpu)
 {
     const Segment *s = cpu->seg;
-    return (uint32_t)jit_seg_flat(&s[SEG_ES]) << (JIT_MODE_FLAT_SHIFT + SEG_ES) |
-           (uint32_t)jit_seg_flat(&s[SEG_SS]) << (JIT_MODE_FLAT_SHIFT + SEG_SS) |
-           (uint32_t)jit_seg_flat(&s[SEG_DS]) << (JIT_MODE_FLAT_SHIFT + SEG_DS) |
+    return (uint32_t)segment_flat(&s[SEG_ES]) << (JIT_MODE_FLAT_SHIFT + SEG_ES) |
+           (uint32_t)segment_flat(&s[SEG_SS]) << (JIT_MODE_FLAT_SHIFT + SEG_SS) |
+           (uint32_t)segment_flat(&s[SEG_DS]) << (JIT_MODE_FLAT_SHIFT + SEG_DS) |
            (s[SEG_CS].base ? JIT_MODE_CS_BASE : 0) | (s[SEG_CS].limit == 0xffffffff ? JIT_MODE_CS_4G : 0) |
            (cpu->stack_size == 2 ? JIT_MODE_STACK32 : 0) | (cpu->protected_mode ? JIT_MODE_PROTECTED : 0);
 }

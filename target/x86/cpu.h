@@ -65,6 +65,12 @@ typedef struct Segment {
     uint64_t fast_r, fast_w;
 } Segment;
 
+/* No base, no limit, readable and writable. */
+static inline bool segment_flat(const Segment *s)
+{
+    return s->base == 0 && s->fast_r == 1ull << 32 && s->fast_w == 1ull << 32;
+}
+
 typedef struct TableReg {
     uint64_t base;
     uint16_t limit;

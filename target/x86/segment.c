@@ -133,14 +133,15 @@ void seg_check_slow(X86Cpu *cpu, unsigned seg, gva_t off, unsigned size, Access 
 
 void seg_set_cache(X86Cpu *cpu, unsigned seg, uint16_t sel, uint64_t base, uint32_t limit, uint32_t attr)
 {
-    Segment *s = &cpu->seg[seg], old = *s;
+    Segment *s = &cpu->seg[seg];
+    bool flat = segment_flat(s);
     s->selector = sel;
     s->base = base;
     s->limit = limit;
     s->attr = attr;
     seg_update(cpu, seg);
-    if (!cpu->code64 && (s->base != old.base || s->fast_r != old.fast_r || s->fast_w != old.fast_w)) {
-        cpu->break_block = true; /* translated code knows which segments are flat */
+    if (seg < SEG_FS && segment_flat(s) != flat) {
+        cpu->break_block = true; /* translated code knows which are */
     }
 }
 
