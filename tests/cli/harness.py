@@ -59,6 +59,7 @@ class Context:
         self.dir = tempfile.mkdtemp(prefix="rhea-cli-")
         self.strict_binary = os.path.join(self.dir, "qemu-system-x86_64")
         os.symlink(self.binary, self.strict_binary)
+        self.started = []
 
     def path(self, name):
         return os.path.join(self.dir, name)
@@ -84,7 +85,16 @@ class Context:
         kw.setdefault("stdin", subprocess.DEVNULL)
         kw.setdefault("stdout", subprocess.PIPE)
         kw.setdefault("stderr", subprocess.PIPE)
-        return subprocess.Popen(self.argv(args, strict), **kw)
+        self.started.append(subprocess.Popen(self.argv(args, strict), **kw))
+        return self.started[-1]
+
+    def end_all(self):
+        """What a failed test leaves running."""
+        for p in self.started:
+            if p.poll() is None:
+                p.kill()
+                p.wait()
+        self.started.clear()
 
 
 def one_message(text, strict):
@@ -113,6 +123,8 @@ def main(tests):
                 failed += 1
                 print(f"FAIL {test.__name__}", flush=True)
                 traceback.print_exc(file=sys.stdout)
+            finally:
+                context.end_all()
     finally:
         shutil.rmtree(context.dir, ignore_errors=True)
     sys.exit(1 if failed else 0)
