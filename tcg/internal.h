@@ -52,6 +52,19 @@ struct Jit {
  */
 #define JIT_CALLS_SIZE (1u << 20)
 
+/* Before the code of each block, at a multiple of 16 bytes. */
+typedef struct JitHead {
+    gva_t rip; /* of insns[0] if that is at offset 0 */
+    const Insn *insns;
+} JitHead;
+
+/* What a stub needs to say about its instruction: one number, for the head at this offset of the code memory. */
+enum { JIT_SITE_BITS = 5 };
+static inline uint32_t jit_site(size_t head, unsigned n)
+{
+    return (uint32_t)(head / sizeof(JitHead)) << JIT_SITE_BITS | n;
+}
+
 static inline const uint8_t *jit_rx(const Jit *jit, const uint8_t *rw)
 {
     return jit->rx + (rw - jit->rw);
@@ -225,6 +238,7 @@ typedef struct Tr {
     Jit *jit;
     Asm a;
     const JitSource *src;
+    uint8_t *head, *leave;    /* in rw: its JitHead, and behind it the way out when it may not be entered */
     gva_t rip[MAX_INSNS + 1]; /* of each instruction, and of what follows */
     uint8_t live[MAX_INSNS];
     unsigned n;               /* instruction being translated */

@@ -23,7 +23,7 @@ typedef struct JitPage {
 } JitPage;
 
 typedef struct JitSource {
-    const Insn *insns;
+    const Insn *insns;       /* with Insn.at; as long as the code is used */
     unsigned num;
     gva_t rip;               /* of the first instruction */
     gva_t lin;               /* its linear address: rip with the base of CS */

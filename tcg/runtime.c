@@ -79,7 +79,7 @@ static const uint8_t *interpret(X86Cpu *cpu, const Insn *i, gva_t rip)
         jit->on_slow(cpu, jit->on_slow_opaque);
     }
     cpu->insn = i;
-    cpu->insn_rip = rip;
+    cpu->insn_rip = cpu->code64 ? rip : (uint32_t)rip;
     gva_t next = cpu->code64 ? rip + i->len : (uint32_t)(rip + i->len);
     cpu->rip = next;
     cpu->break_block = false;
@@ -144,13 +144,36 @@ static void put_flags(Asm *a, unsigned reg)
     asm_byte(a, 0x9d); /* popfq */
 }
 
-/* In: H_ADDR the Insn, H_T1 its address.  Out: everything of the guest loaded, or on to the next block. */
+/* H_ADDR: a jit_site(); becomes the Insn, and H_T1 its address.  Changes H_T2 and flags. */
+static void find_insn(const Jit *jit, Asm *a)
+{
+    asm_op(a, 0, ENC_1, 0x8b, H_T1, op_reg(H_ADDR));
+    asm_op(a, 0, ENC_1, 0x83, 4, op_reg(H_T1)); /* and */
+    asm_byte(a, (1 << JIT_SITE_BITS) - 1);
+    asm_op(a, 0, ENC_1, 0x6b, H_T1, op_reg(H_T1)); /* imul */
+    asm_byte(a, sizeof(Insn));
+    asm_op(a, 0, ENC_1, 0xc1, 5, op_reg(H_ADDR)); /* shr */
+    asm_byte(a, JIT_SITE_BITS);
+    asm_op(a, ENC_W, ENC_1, 0xc1, 4, op_reg(H_ADDR)); /* shl */
+    asm_byte(a, 4);
+    asm_mov_imm(a, H_T2, (uint64_t)(uintptr_t)jit->rx);
+    asm_op(a, ENC_W, ENC_1, 0x03, H_ADDR, op_reg(H_T2));
+    asm_op(a, ENC_W, ENC_1, 0x03, H_T1, op_mem(H_ADDR, offsetof(JitHead, insns)));
+    asm_op(a, 0, ENC_0F, 0xb7, H_T2, op_mem(H_T1, offsetof(Insn, at))); /* movzx */
+    asm_op(a, ENC_W, ENC_1, 0x03, H_T2, op_mem(H_ADDR, offsetof(JitHead, rip)));
+    asm_mov_rr(a, H_ADDR, H_T1);
+    asm_mov_rr(a, H_T1, H_T2);
+}
+
+/* In: H_ADDR a jit_site().  Out: everything of the guest loaded, or on to the next block. */
 static const uint8_t *emit_call_insn(const Jit *jit, Asm *a, bool holding, bool flags)
 {
     static const void *const functions[2][2] = {{(const void *)interpret, (const void *)interpret_flags},
                                                 {(const void *)interpret_holding, (const void *)interpret_holding_flags}};
     const uint8_t *here = a->p;
+    G_STATIC_ASSERT(sizeof(JitHead) == 1 << 4 && MAX_INSNS <= 1 << JIT_SITE_BITS);
     vectors_emit_spill(jit, a);
+    find_insn(jit, a);
     pop(a, H_T2); /* where to return: callee-saved in C */
     store_guest(a);
     to_host_stack(a);

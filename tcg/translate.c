@@ -15,8 +15,7 @@ static void leave(Tr *t, gva_t rip)
 
 static void call_insn(Tr *t, unsigned n, bool holding, bool flags)
 {
-    asm_mov_imm(&t->a, H_ADDR, (uint64_t)(uintptr_t)&t->src->insns[n]);
-    asm_mov_imm(&t->a, H_T1, t->rip[n]);
+    asm_mov_imm(&t->a, H_ADDR, jit_site((size_t)(t->head - t->jit->rw), n));
     asm_call_to(&t->a, t->jit->call_insn[holding][flags]);
 }
 
@@ -257,23 +256,32 @@ static void emit_alones(Tr *t)
 
 /* ---- the block ---- */
 
-static void check32(Tr *t, HostOp m, uint32_t value, uint8_t **fail)
+/* A check has failed: out, by the short way. */
+static void leave_if_not_equal(Tr *t)
+{
+    Asm *a = &t->a;
+    asm_byte(a, 0x75);
+    g_assert(a->p + 1 - t->leave <= 128);
+    asm_byte(a, (uint8_t)(t->leave - (a->p + 1)));
+}
+
+static void check32(Tr *t, HostOp m, uint32_t value)
 {
     asm_op(&t->a, 0, ENC_1, 0x81, 7, m);
     asm_le(&t->a, value, 4);
-    *fail = asm_jcc(&t->a, 5);
+    leave_if_not_equal(t);
 }
 
 /* The page may be mapped otherwise. */
-static void check_mapping(Tr *t, unsigned n, uint8_t **fail)
+static void check_mapping(Tr *t, unsigned n)
 {
     const JitPage *page = &t->src->pages[n];
     size_t slot = offsetof(X86Cpu, itlb) + itlb_slot(page->global, t->src->lin + n * PAGE_SIZE) * sizeof(uint32_t);
-    check32(t, op_mem(H_CPU, (int32_t)slot), page->itlb_id, fail);
+    check32(t, op_mem(H_CPU, (int32_t)slot), page->itlb_id);
 }
 
 /* The bytes may have changed. */
-static void check_bytes(Tr *t, unsigned n, uint8_t **fail)
+static void check_bytes(Tr *t, unsigned n)
 {
     Asm *a = &t->a;
     const JitPage *page = &t->src->pages[n];
@@ -292,31 +300,36 @@ static void check_bytes(Tr *t, unsigned n, uint8_t **fail)
         asm_op(a, ENC_W, ENC_1, 0x83, 7, op_mem(H_T1, 0));
     }
     asm_byte(a, 0);
-    *fail = asm_jcc(a, 5);
+    leave_if_not_equal(t);
 }
 
-enum { ENTRY_CHECKS = 7 };
-
-static void emit_entry(Tr *t, JitCode *out, uint8_t *fail[ENTRY_CHECKS])
+/* What leads from the code to the instructions, for jit_site(), and the way out for checks that fail; then the checks. */
+static void emit_entry(Tr *t, JitCode *out)
 {
     Asm *a = &t->a;
     const JitSource *src = t->src;
     bool two = src->num_pages == 2;
+    t->head = a->p;
+    asm_le(a, src->rip - src->insns[0].at, 8);
+    asm_le(a, (uint64_t)(uintptr_t)src->insns, 8);
+    t->leave = a->p;
+    out->leave = jit_rx(t->jit, a->p);
+    leave(t, src->rip);
     out->entry[JIT_ENTRY_CHECKED] = jit_rx(t->jit, a->p);
-    check_mapping(t, 0, &fail[0]);
+    check_mapping(t, 0);
     if (two) { /* a jump from the first page knows nothing about the second */
-        check_mapping(t, 1, &fail[1]);
-        check_bytes(t, 1, &fail[2]);
+        check_mapping(t, 1);
+        check_bytes(t, 1);
     }
-    check32(t, CPU_MEM(jit_mode), src->mode, &fail[3]);
+    check32(t, CPU_MEM(jit_mode), src->mode);
     if (src->mode & JIT_MODE_CS_BASE) {
-        check32(t, CPU_MEM(seg[SEG_CS].base), (uint32_t)(src->lin - src->rip), &fail[6]);
+        check32(t, CPU_MEM(seg[SEG_CS].base), (uint32_t)(src->lin - src->rip));
     }
     out->entry[JIT_ENTRY_LOOP] = two ? out->entry[JIT_ENTRY_CHECKED] : jit_rx(t->jit, a->p);
-    check_bytes(t, 0, &fail[4]);
+    check_bytes(t, 0);
     asm_op(a, 0, ENC_1, 0x80, 7, CPU_MEM(attention));
     asm_byte(a, 0);
-    fail[5] = asm_jcc(a, 5);
+    leave_if_not_equal(t);
     out->entry[JIT_ENTRY_BODY] = two ? out->entry[JIT_ENTRY_CHECKED] : jit_rx(t->jit, a->p);
 }
 
@@ -373,8 +386,7 @@ bool jit_translate(Jit *jit, const JitSource *src, JitCode *out)
     flags_liveness(src->insns, src->num, t.live);
     *out = (JitCode){.rip = src->rip, .lin = src->lin, .mode = src->mode, .num_pages = src->num_pages};
     memcpy(out->pages, src->pages, sizeof(out->pages));
-    uint8_t *fail[ENTRY_CHECKS] = {NULL};
-    emit_entry(&t, out, fail);
+    emit_entry(&t, out);
     tr_vectors_enter(&t);
     translate_insns(&t);
     tr_vectors_emit_stub(&t);
@@ -387,18 +399,10 @@ bool jit_translate(Jit *jit, const JitSource *src, JitCode *out)
     for (unsigned i = 0; i < t.num_exits; i++) {
         emit_exit(&t, &t.exits[i]);
     }
-    for (unsigned i = 0; i < ENTRY_CHECKS && !t.a.full; i++) {
-        if (fail[i]) {
-            asm_patch(fail[i], t.a.p);
-        }
-    }
-    out->leave = jit_rx(jit, t.a.p);
-    leave(&t, src->rip);
     if (t.a.full) {
         return false;
     }
     jit->next = (uint8_t *)(((uintptr_t)t.a.p + 15) & ~(uintptr_t)15);
-    const uint8_t *code = out->entry[JIT_ENTRY_CHECKED];
-    observe_block(&t, code, (size_t)(jit_rx(jit, t.a.p) - code));
+    observe_block(&t, out->leave, (size_t)(jit_rx(jit, t.a.p) - out->leave));
     return true;
 }

@@ -124,6 +124,7 @@ static void decode(const X86Cpu *cpu, Block *b, const uint8_t *bytes, unsigned l
             break;
         }
         b->num++;
+        i->at = (uint16_t)at;
         at += i->len;
         if (status != DECODE_OK || (insn_row(i)->attr & A_END) || at >= len) {
             break;

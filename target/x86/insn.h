@@ -29,6 +29,7 @@ struct Insn {
     int64_t disp;     /* sign-extended; O operands: the address, base and index are REG_ZERO */
     uint16_t row;     /* index of the row: insn_row() */
     uint16_t imm2;    /* ENTER's second immediate; A: selector */
+    uint16_t at;      /* in a block: bytes from its start */
     uint8_t len;      /* 1..15 */
     uint8_t opcode;   /* last opcode byte */
     uint8_t modrm;

@@ -4,13 +4,6 @@
 
 #include <string.h>
 
-void asm_le(Asm *a, uint64_t v, unsigned bytes)
-{
-    for (unsigned i = 0; i < bytes; i++) {
-        asm_byte(a, (uint8_t)(v >> (8 * i)));
-    }
-}
-
 static void put_modrm(Asm *a, unsigned reg, HostOp rm)
 {
     unsigned r = (reg & 7) << 3;

@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <string.h>
+
 #include "util/base.h"
 
 enum { H_RAX, H_RCX, H_RDX, H_RBX, H_RSP, H_RBP, H_RSI, H_RDI, H_R8, H_R9, H_R10, H_R11, H_R12, H_R13, H_R14, H_R15 };
@@ -49,7 +51,15 @@ static inline void asm_byte(Asm *a, uint8_t v)
         a->full = true;
     }
 }
-void asm_le(Asm *a, uint64_t v, unsigned bytes);
+static inline void asm_le(Asm *a, uint64_t v, unsigned bytes)
+{
+    if (likely(a->end - a->p >= (ptrdiff_t)bytes)) {
+        memcpy(a->p, &v, bytes);
+        a->p += bytes;
+    } else {
+        a->full = true;
+    }
+}
 
 /* Encoding maps, as in SDM appendix A. */
 enum { ENC_1, ENC_0F, ENC_0F38, ENC_0F3A };

@@ -262,6 +262,7 @@ static void translate(Engine *e, Jit *jit, const Seq *s, unsigned cut, gva_t end
     for (unsigned n = 0; n < s->num; n++) {
         cut_rip = n == cut ? start + at : cut_rip;
         insn_decode(&insns[n], s->bytes + at, s->len - at, s->setting.code_size, features);
+        insns[n].at = (uint16_t)at;
         at += insns[n].len;
     }
     JitSource source = {.insns = insns, .num = cut ? cut : s->num, .rip = start, .lin = s->first.ip,

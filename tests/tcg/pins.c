@@ -169,6 +169,7 @@ static void pin(Pin *p, const Sequence *s, const FeatureSet *features, GString *
     g_string_append_printf(out, "== %s\n", s->name);
     for (unsigned at = 0; at < len; at += p->insns[num++].len) {
         insn_decode(&p->insns[num], bytes + at, len - at, 2, features);
+        p->insns[num].at = (uint16_t)at;
     }
     JitSource source = {.insns = p->insns, .num = num, .rip = 0x401000, .lin = 0x401000,
                         .mode = jit_mode(p->jit->cpu), .num_pages = 1, .pages = {{.itlb_id = 1}}};
