@@ -154,31 +154,59 @@ bool emit_call(Tr *t, const Insn *i)
     return true;
 }
 
+/* To H_ADDR.  What is in the table is canonical. */
+static void jump_indirect(Tr *t)
+{
+    Asm *a = &t->a;
+    uint8_t *miss = asm_table_lookup(a);
+    asm_op(a, 0, ENC_1, 0xff, 4, asm_table_code());
+    if (!a->full) {
+        asm_patch(miss, a->p);
+    }
+    check_canonical(t, H_ADDR);
+    asm_jmp_to(a, t->jit->exit);
+    t->ended = true;
+}
+
+/* The same for CALL.  The push is the last that may fault. */
+static void call_indirect(Tr *t)
+{
+    Asm *a = &t->a;
+    uint8_t *miss = asm_table_lookup(a);
+    asm_load64(a, H_T1, asm_table_code());
+    uint8_t *back = a->p;
+    asm_store64(a, CPU_MEM(jit_target), H_T1);
+    push_value(t, t->rip[t->n + 1]);
+    tr_call_code(t);
+    if (!a->full) {
+        asm_patch(miss, a->p);
+    }
+    check_canonical(t, H_ADDR);
+    asm_store64(a, CPU_MEM(jit_missed), H_ADDR);
+    asm_mov_imm(a, H_T1, (uint64_t)(uintptr_t)jit_rx(t->jit, t->jit->call_miss));
+    asm_jmp_to(a, back);
+}
+
 /* CALL and JMP through a register or memory: FF /2, FF /4. */
 static bool emit_indirect(Tr *t, const Insn *i, bool call)
 {
+    HostOp m;
     if (i->osize != 3 || (!is_mem(i) && call && i->rm == RSP)) {
         return false;
     }
     tr_flags_to_cpu(t);
     t->place = FLAGS_IN_CPU;
-    if (is_mem(i)) {
-        if (!tr_address(t, i)) {
-            return false;
-        }
-        HostOp m = tr_memory(t, 8, false, false);
+    if (!is_mem(i)) {
+        asm_mov_rr(&t->a, H_ADDR, tr_use(t, i->rm, H_ADDR));
+    } else if (tr_operand(t, i, 8, 0, &m)) {
         asm_load64(&t->a, H_ADDR, m);
     } else {
-        asm_mov_rr(&t->a, H_ADDR, tr_use(t, i->rm, H_ADDR));
+        return false;
     }
-    check_canonical(t, H_ADDR);
     if (call) {
-        asm_store64(&t->a, CPU_MEM(jit_target), H_ADDR);
-        push_value(t, t->rip[t->n + 1]);
-        asm_load64(&t->a, H_ADDR, CPU_MEM(jit_target));
-        tr_call_indirect(t);
+        call_indirect(t);
     } else {
-        tr_exit_indirect(t);
+        jump_indirect(t);
     }
     return true;
 }

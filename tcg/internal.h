@@ -23,8 +23,8 @@ static inline unsigned jit_table_index(gva_t rip)
     r = r >> 4 | r << 28;
     return (r ^ r >> 14) & ((1u << JIT_TABLE_BITS) - 1);
 }
-/* An address no instruction has. */
-#define JIT_NO_RIP (1ull << 63)
+/* An address no instruction has, for the first place while that is empty; a guest that jumps there looks in another one. */
+#define JIT_NO_RIP (1ull << 63 | 1 << 4)
 
 struct Jit {
     X86Cpu *cpu;
@@ -38,7 +38,7 @@ struct Jit {
     void (*on_slow)(X86Cpu *cpu, void *opaque); /* or NULL: called before handlers */
     void *on_slow_opaque;
     /* common routines, addresses in rw (branches are relative, both mappings have the same layout) */
-    const uint8_t *enter, *exit, *exit_jump, *exit_clean, *resume, *dispatch, *ret_miss, *ret_bottom;
+    const uint8_t *enter, *exit, *exit_jump, *exit_clean, *resume, *dispatch, *ret_miss, *ret_bottom, *call_miss;
     const uint8_t *call_insn[2][2]; /* [1][]: the block holds addresses; [][1]: it expects the host's flags */
     const uint8_t *load_flags;
     const uint8_t *spill_vectors, *load_xmm, *load_ymm; /* flags and general registers stay but for the flags of spill */
@@ -396,6 +396,7 @@ void tr_exit_if(Tr *t, unsigned cc, gva_t taken, gva_t other);
 /* The guest's CALL, after its push: to rip, or to the address in H_ADDR. */
 void tr_call_to(Tr *t, gva_t rip);
 void tr_call_indirect(Tr *t);
+void tr_call_code(Tr *t); /* to the host's code whose address is in jit_target */
 /* Look H_ADDR up in the table: a jump taken when it is not there; else the code is tr_table_code(). */
 uint8_t *asm_table_lookup(Asm *a);
 HostOp asm_table_code(void);

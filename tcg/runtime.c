@@ -290,19 +290,14 @@ static void emit_dispatch(Jit *jit, Asm *a)
 
 uint8_t *asm_table_lookup(Asm *a)
 {
-    enum { log2_place = 4 };
-    G_STATIC_ASSERT(sizeof(JitPlace) == 1 << log2_place);
+    /* jit_table_index() times the size of a place, which undoes the shift that it begins with */
+    G_STATIC_ASSERT(sizeof(JitPlace) == 1 << 4 && JIT_TABLE_BITS <= 32 - 14);
     asm_op(a, 0, ENC_1, 0x8b, H_T1, op_reg(H_ADDR));
-    asm_op(a, 0, ENC_1, 0xc1, 1, op_reg(H_T1)); /* ror T1d, 4 */
-    asm_byte(a, 4);
-    asm_op(a, 0, ENC_1, 0x8b, H_T2, op_reg(H_T1));
-    asm_op(a, 0, ENC_1, 0xc1, 5, op_reg(H_T2)); /* shr T2d, 14 */
+    asm_op(a, 0, ENC_1, 0xc1, 1, op_reg(H_T1)); /* ror T1d, 14 */
     asm_byte(a, 14);
-    asm_op(a, 0, ENC_1, 0x31, H_T2, op_reg(H_T1)); /* xor T1d, T2d */
-    asm_op(a, 0, ENC_1, 0x81, 4, op_reg(H_T1));    /* and T1d, mask */
-    asm_le(a, (1u << JIT_TABLE_BITS) - 1, 4);
-    asm_op(a, 0, ENC_1, 0xc1, 4, op_reg(H_T1)); /* shl T1d, log2 of a place's size */
-    asm_byte(a, log2_place);
+    asm_op(a, 0, ENC_1, 0x31, H_ADDR, op_reg(H_T1)); /* xor T1d, ADDRd */
+    asm_op(a, 0, ENC_1, 0x81, 4, op_reg(H_T1));      /* and T1d, mask */
+    asm_le(a, ((1u << JIT_TABLE_BITS) - 1) << 4, 4);
     asm_load64(a, H_T2, CPU_MEM(jit_table));
     asm_op(a, ENC_W, ENC_1, 0x3b, H_ADDR, op_sib(H_T2, H_T1, 0, offsetof(JitPlace, rip)));
     return asm_jcc(a, 5);
@@ -331,6 +326,15 @@ static const uint8_t *emit_ret_miss(Jit *jit, Asm *a)
     return here;
 }
 
+/* What a CALL through a place that is not in the table calls instead: to the address in jit_missed. */
+static const uint8_t *emit_call_miss(const Jit *jit, Asm *a)
+{
+    const uint8_t *here = a->p;
+    asm_load64(a, H_ADDR, CPU_MEM(jit_missed));
+    asm_jmp_to(a, jit->exit);
+    return here;
+}
+
 void runtime_emit(Jit *jit)
 {
     enum { RUNTIME_SIZE = 8192 };
@@ -345,6 +349,7 @@ void runtime_emit(Jit *jit)
     jit->load_flags = runtime_emit_load_flags(&a, emit_load_flags(&a));
     jit->fetch_x87 = emit_fetch_x87(&a);
     jit->ret_miss = emit_ret_miss(jit, &a);
+    jit->call_miss = emit_call_miss(jit, &a);
     g_assert(!a.full);
     jit->start = RUNTIME_SIZE;
     jit->next = jit->rw + jit->start;

@@ -140,6 +140,13 @@ void tr_call_indirect(Tr *t)
     asm_jmp_to(a, back);
 }
 
+void tr_call_code(Tr *t)
+{
+    push_frame(t);
+    asm_op(&t->a, 0, ENC_1, 0xff, 2, CPU_MEM(jit_target));
+    after_call(t);
+}
+
 static void emit_exit(Tr *t, const Exit *e)
 {
     Asm *a = &t->a;

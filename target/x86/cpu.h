@@ -354,7 +354,7 @@ struct X86Cpu {
     const struct CpuTrial *trial; /* trial.h; NULL but in a copy that tries instructions */
     /* translated code's own, see tcg/internal.h */
     uint32_t jit_mode;   /* jit_mode() while translated code runs */
-    uint64_t jit_target; /* scratch */
+    uint64_t jit_target, jit_missed; /* scratch */
     uintptr_t jit_held[4]; /* the host's addresses of checked guest memory, while a block runs */
     const struct Jit *jit;
     const void *jit_table; /* JitPlace[] */
