@@ -245,26 +245,23 @@ typedef struct Tr {
     unsigned seg;             /* H_ADDR is an offset in this segment, for the next access to apply; or NUM_SEGS */
     FlagPlace place;
     FlagDesc desc;
-    Stub stubs[MAX_STUBS];
-    unsigned num_stubs;
+    unsigned num_stubs, num_alone, num_misses, num_exits, num_fetches; /* of the arrays below */
     Shared shared[MAX_SHARED]; /* by X86Cpu.jit_held */
     uint8_t share_last[MAX_INSNS]; /* [n]: the last instruction that used what instruction n checked */
-    Alone alone[MAX_ALONE];
-    unsigned num_alone;
     bool is_alone;            /* one of these is being emitted: nothing is shared */
-    SlotMiss misses[MAX_STUBS + MAX_ALONE];
-    unsigned num_misses;
-    Exit exits[4 + MAX_ALONE];
-    unsigned num_exits;
     int last_vector;          /* number of the last instruction that runs on the host's vector registers, or -1 */
     uint8_t *vectors_from, *vectors_back; /* the entry's jump to fetch them, and where it goes on */
     bool fpu_live;            /* the guest's x87 state is in the host's x87 unit */
     X87Pointers pointers;
-    X87Fetch fetches[MAX_INSNS];
-    unsigned num_fetches;
     bool ended;               /* the block's way out has been emitted */
-    TrNote notes[MAX_INSNS];
     const uint8_t *body_end;  /* where the last instruction's code ends */
+    TrNote notes[MAX_INSNS];
+    /* What follows is not cleared before a translation: each is written as a whole when it is taken. */
+    Stub stubs[MAX_STUBS];
+    Alone alone[MAX_ALONE];
+    SlotMiss misses[MAX_STUBS + MAX_ALONE];
+    Exit exits[4 + MAX_ALONE];
+    X87Fetch fetches[MAX_INSNS];
 } Tr;
 
 static inline bool tr_code64(const Tr *t)

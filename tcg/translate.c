@@ -383,7 +383,11 @@ static void translate_insns(Tr *t)
 
 bool jit_translate(Jit *jit, const JitSource *src, JitCode *out)
 {
-    Tr t = {.jit = jit, .src = src, .place = FLAGS_IN_CPU};
+    Tr t;
+    memset(&t, 0, offsetof(Tr, stubs));
+    t.jit = jit;
+    t.src = src;
+    t.place = FLAGS_IN_CPU;
     /* Patching reads and writes a few bytes behind `end`. */
     t.a = (Asm){.p = jit->next, .end = jit->rw + jit->size - 64};
     t.rip[0] = src->rip;
