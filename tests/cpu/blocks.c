@@ -377,6 +377,12 @@ int main(int argc, char **argv)
         make_block(&s, &rng, code_size == 2 ? &mix64 : &mix32, code_size, most);
         interpret(a, &s, &want);
         gva_t end = want.outcome.vector == -1 ? want.outcome.rip : ~0ull;
+        if (end - block_rip(&s) < s.len) {
+            /* it jumps into itself: whether an instruction has come there or left there is not to be told */
+            engine_memory_reset(a, ++seed);
+            engine_memory_reset(b, seed);
+            continue;
+        }
         translate(b, jit, &s, s.num > 1 ? (unsigned)(rng_next(&rng) % s.num) : 0, end, &features, &got);
         g_autoptr(GString) why = g_string_new(NULL);
         uint32_t undef = want.outcome.vector == -1 ? s.undef : s.ever_undef;
