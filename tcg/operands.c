@@ -178,6 +178,32 @@ static HostOp checked(Tr *t, HostOp lin, unsigned size, unsigned how)
     return tr_tlb_check(t, lin, size, how, s->from);
 }
 
+/* An address known now, all of it in one page: its entry is known too, only the tag is to be compared. */
+static HostOp checked_constant(Tr *t, uint64_t lin, unsigned how)
+{
+    Asm *a = &t->a;
+    size_t entry = offsetof(X86Cpu, tlb) + (t->src->mode & 3) * sizeof(((X86Cpu *)0)->tlb[0]) +
+                   (lin >> PAGE_SHIFT & (TLB_SIZE - 1)) * sizeof(TlbEntry);
+    HostOp tag = op_mem(H_CPU, (int32_t)(entry + (how & MEM_WRITE ? offsetof(TlbEntry, wtag) : offsetof(TlbEntry, rtag))));
+    HostOp addend = op_mem(H_CPU, (int32_t)(entry + offsetof(TlbEntry, addend)));
+    int64_t page = (int64_t)(lin & PAGE_MASK);
+    tr_flags_clobber(t);
+    Stub *s = tr_stub(t);
+    s->wants_flags = how & MEM_FLAGS;
+    if (page == (int32_t)page) {
+        asm_op(a, ENC_W, ENC_1, 0x81, 7, tag); /* cmp tag, page */
+        asm_le(a, (uint64_t)page, 4);
+        s->from[0] = asm_jcc(a, 5);
+        asm_load64(a, H_ADDR, addend);
+        return op_mem(H_ADDR, (int32_t)lin);
+    }
+    asm_mov_imm(a, H_ADDR, (uint64_t)page);
+    asm_op(a, ENC_W, ENC_1, 0x3b, H_ADDR, tag);
+    s->from[0] = asm_jcc(a, 5);
+    asm_op(a, ENC_W, ENC_1, 0x03, H_ADDR, addend);
+    return op_mem(H_ADDR, (int32_t)(lin & ~PAGE_MASK));
+}
+
 /* Stacks stay in a page for long. */
 static HostOp stack_memory(Tr *t, const MemOperand *x)
 {
@@ -224,6 +250,10 @@ bool tr_operand(Tr *t, const Insn *i, unsigned size, unsigned how, HostOp *m)
     MemOperand x = {.bytes = size, .write = how & MEM_WRITE, .wants_flags = how & MEM_FLAGS};
     if (!(how & MEM_ALIGNED) && tr_place(t, t->n, &x.place)) {
         if (tr_shared(t, &x, m)) {
+            return true;
+        }
+        if (x.place.base == REG_IP && (x.place.at & ~PAGE_MASK) + size <= PAGE_SIZE) {
+            *m = checked_constant(t, (uint64_t)x.place.at, how);
             return true;
         }
         if (!t->is_alone && x.place.base == RSP && x.place.index == REG_ZERO) {
