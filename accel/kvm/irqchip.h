@@ -18,6 +18,9 @@ bool kvm_irqchip_create(KvmAccel *k, GError **error);
 int kvm_irqchip_store(KvmAccel *k);
 int kvm_irqchip_fetch(KvmAccel *k);
 
+/* The vCPU's thread, before KvmSys.drain. */
+void kvm_irqchip_before_drain(KvmVcpu *v);
+
 /* ---- chips.c: the I/O APIC and the 8259 pair ---- */
 
 int kvm_chips_store(KvmAccel *k);

@@ -252,6 +252,23 @@ static void ask_to_park(KvmVcpu *v, bool quit)
     cpu_raise_event(v->cpu, EVENT_STOP);
 }
 
+/* How far the host's clock is ahead of the machine's: more than before if that stood still. */
+static int64_t clock_ahead(const KvmAccel *k)
+{
+    return g_get_monotonic_time() * 1000 - clock_now(k->accel.machine->clock);
+}
+
+/* KVM's counter has gone on while the machine's clock stood still: it is set back to where the guest was. */
+static void continue_tsc(KvmAccel *k)
+{
+    if (clock_ahead(k) - k->clock_ahead < NS_PER_MS) {
+        return;
+    }
+    for (guint i = 0; i < k->vcpus->len; i++) {
+        ((KvmVcpu *)g_ptr_array_index(k->vcpus, i))->tsc_known = false;
+    }
+}
+
 /* Ask, then wait with the machine lock released: a vCPU may be waiting for it in a device access. */
 static void kvm_pause(Accel *accel)
 {
@@ -269,6 +286,7 @@ static void kvm_pause(Accel *accel)
         g_mutex_unlock(&v->mutex);
     }
     machine_lock(accel->machine->lock);
+    k->clock_ahead = clock_ahead(k);
     int r = kvm_irqchip_fetch(k);
     if (r < 0) {
         log_printf("kvm: the interrupt controllers' state is lost: %s\n", g_strerror(-r));
@@ -297,6 +315,7 @@ static void kvm_resume(Accel *accel)
         kvm_give_up(first, "KVM does not take the interrupt controllers' state: %s", g_strerror(-r));
         return;
     }
+    continue_tsc(k);
     set_clock(k);
     for (guint i = 0; i < k->vcpus->len; i++) {
         KvmVcpu *v = g_ptr_array_index(k->vcpus, i);

@@ -51,6 +51,7 @@ typedef struct KvmAccel {
     KvmCaps caps;
     size_t run_size;
     uint32_t tsc_khz;          /* the guest's; 0: unknown */
+    int64_t clock_ahead;       /* ns of the host's clock before the machine's, at the last pause */
     struct kvm_cpuid2 *host_cpuid;
     GArray *slots;             /* KvmSlot, by slot number; changed in exclusive sections */
     GArray *ioevents;          /* IoEvent of ioevents.c, which KVM has; changed in exclusive sections */
@@ -83,6 +84,7 @@ typedef struct KvmVcpu {
     uint64_t apic_base;        /* as last seen in kvm_run */
     uint8_t tpr;               /* CR8 as last given to KVM */
     bool tpr_stale;            /* the local APIC may have changed it */
+    uint32_t timer_left;       /* count of the APIC's timer before the last drain, in KVM's APIC */
     int64_t tsc_offset;        /* X86Cpu's, as last fetched: another value is a TSC that was set */
     bool tsc_known;
     uint64_t msr_seen[KVM_MAX_MSRS]; /* KVM's values, in the order of kvm->msrs */

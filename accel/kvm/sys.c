@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kvm.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -43,7 +45,7 @@ static void on_signal(int sig)
     (void)sig;
 }
 
-static void host_interrupt(void *opaque, pthread_t thread)
+static void install_handler(void)
 {
     static gsize installed;
     if (g_once_init_enter(&installed)) {
@@ -51,7 +53,37 @@ static void host_interrupt(void *opaque, pthread_t thread)
         sigaction(SIGRTMIN + 4, &action, NULL);
         g_once_init_leave(&installed, 1);
     }
+}
+
+static void host_interrupt(void *opaque, pthread_t thread)
+{
+    install_handler();
     pthread_kill(thread, SIGRTMIN + 4);
+}
+
+/* The signal is blocked here and open inside KVM_RUN, which finds it at once. */
+static int host_drain(void *opaque, int fd)
+{
+    struct {
+        struct kvm_signal_mask head;
+        uint64_t blocked;
+    } __attribute__((packed)) open_inside = {.head.len = sizeof(uint64_t)};
+    sigset_t one, old;
+    install_handler();
+    sigemptyset(&one);
+    sigaddset(&one, SIGRTMIN + 4);
+    pthread_sigmask(SIG_BLOCK, &one, &old);
+    sigset_t inside = old;
+    sigdelset(&inside, SIGRTMIN + 4);
+    memcpy(&open_inside.blocked, &inside, sizeof(open_inside.blocked));
+    pthread_kill(pthread_self(), SIGRTMIN + 4);
+    int r = host_ioctl(opaque, fd, KVM_SET_SIGNAL_MASK, &open_inside);
+    if (r >= 0) {
+        r = host_ioctl(opaque, fd, KVM_RUN, NULL);
+        host_ioctl(opaque, fd, KVM_SET_SIGNAL_MASK, NULL);
+    }
+    pthread_sigmask(SIG_SETMASK, &old, NULL); /* the handler takes the signal away */
+    return r;
 }
 
 const KvmSys kvm_host_sys = {
@@ -61,4 +93,5 @@ const KvmSys kvm_host_sys = {
     .unmap = host_unmap,
     .close = host_close,
     .interrupt = host_interrupt,
+    .drain = host_drain,
 };

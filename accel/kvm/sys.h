@@ -19,6 +19,11 @@ typedef struct KvmSys {
     void (*close)(void *opaque, int fd);
     /* Make a thread's KVM_RUN, or its next one, return -EINTR; the caller has set immediate_exit. */
     void (*interrupt)(void *opaque, pthread_t thread);
+    /*
+     * KVM_RUN of the calling thread's vCPU with a signal waiting: nothing of the guest is executed, but KVM does what it
+     * had put off.  0 or -errno, -EINTR as a rule.
+     */
+    int (*drain)(void *opaque, int vcpu_fd);
     void *opaque;
 } KvmSys;
 

@@ -2,7 +2,7 @@
 /* A vCPU's thread: KVM_RUN, the events before it, sleep and park. */
 #include <errno.h>
 
-#include "accel/kvm/kvm.h"
+#include "accel/kvm/irqchip.h"
 #include "target/x86/flags.h"
 #include "util/log.h"
 
@@ -93,6 +93,24 @@ static void finish_exit(KvmVcpu *v)
     }
 }
 
+/*
+ * Before KVM's own local APIC gives its state back: a SIPI may wait in there, whose effect is on KVM's registers, and a
+ * timer that has expired is not in the state until KVM looks.
+ */
+static void drain(KvmVcpu *v)
+{
+    if (!v->kvm->holds_irqchip || v->failed || !kvm_store_state(v)) {
+        return;
+    }
+    kvm_irqchip_before_drain(v);
+    v->run->immediate_exit = 0;
+    v->run->request_interrupt_window = 0;
+    if (v->kvm->sys->drain(v->kvm->sys->opaque, v->fd) == 0) {
+        kvm_handle_exit(v);
+        finish_exit(v);
+    }
+}
+
 /* While parked, the state is in X86Cpu.  False when the thread must end. */
 static bool park(KvmVcpu *v)
 {
@@ -162,9 +180,7 @@ static bool serve_events(KvmVcpu *v)
         finish_exit(v);
     }
     if (events & EVENT_STOP) {
-        if (v->kvm->holds_irqchip) {
-            kvm_store_state(v); /* a SIPI may wait in there, whose effect is on KVM's registers */
-        }
+        drain(v);
         cpu_lower_event(cpu, EVENT_STOP);
         look_again(cpu);
         return park(v);

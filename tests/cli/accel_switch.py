@@ -2,8 +2,8 @@
 """Change the engine under a running guest:  accel_switch.py EMULATOR GUEST LEAST ENGINE ENGINE [ENGINE...] [-- OPTIONS]
 
 The guest runs on the first engine; the monitor goes round the list as fast as it answers until the guest ends, which it
-must do as on any one engine, after LEAST switches or more.  Engines that do not work here are left out; with one left
-the test is skipped.
+must do as on any one engine, after LEAST switches or more.  Engines (NAME or NAME,option=value) that do not work here
+are left out; with one left the test is skipped.  "pause" in the place of an engine stops the machine for a moment.
 """
 import os
 import subprocess
@@ -16,7 +16,9 @@ SKIP = 77
 
 
 def works(emulator, engine):
-    r = subprocess.run([emulator, "-accel", engine + ",help"], stdout=subprocess.PIPE, text=True)
+    if engine == "pause":
+        return True
+    r = subprocess.run([emulator, "-accel", engine.split(",")[0] + ",help"], stdout=subprocess.PIPE, text=True)
     if "does not work: " in r.stdout:
         print(f"without {engine}: {r.stdout.split('does not work: ')[1].strip()}")
         return False
@@ -38,12 +40,19 @@ def main():
         argv = [emulator, "-accel", engines[0], "-m", "256M", "-display", "none", "-monitor", "stdio", "-serial",
                 "file:" + serial, "-kernel", guest, "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4", "-no-reboot", *options]
         p = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        end, switches, said = time.monotonic() + LIMIT, 0, b""
+        name, end, switches, said = engines[0].split(",")[0], time.monotonic() + LIMIT, 0, b""
         try:
             while p.poll() is None and time.monotonic() < end:
-                name = engines[(switches + 1) % len(engines)]
+                engine = engines[(switches + 1) % len(engines)]
+                if engine == "pause":
+                    p.stdin.write(b"stop\n")
+                    p.stdin.flush()
+                    time.sleep(0.02)
+                else:
+                    name = engine.split(",")[0]
                 # The answer to "info accel" begins with the engine's name: only then the switch is done.
-                p.stdin.write(f"accel-switch {name}\ninfo accel\n".encode())
+                command = "cont" if engine == "pause" else f"accel-switch {engine}"
+                p.stdin.write(f"{command}\ninfo accel\n".encode())
                 p.stdin.flush()
                 while True:
                     line = p.stdout.readline()

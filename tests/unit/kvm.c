@@ -397,6 +397,32 @@ static void test_msrs(void)
     rig_free(r);
 }
 
+/* The counter is set back after a pause in which the machine's clock stood still, and left alone after others. */
+static void test_tsc_over_pause(void)
+{
+    Rig *r = rig_new(NULL);
+    clock_start(r->m->clock);
+    g_assert_true(rig_start(r, NULL));
+    rig_wait(r);
+    kvm_accel_ops.pause(r->accel);
+    clock_stop(r->m->clock);
+    g_usleep(5000);
+    clock_start(r->m->clock);
+    unsigned before = r->fake.tsc_sets;
+    r->fake.done = false;
+    kvm_accel_ops.resume(r->accel);
+    rig_wait(r);
+    kvm_accel_ops.pause(r->accel);
+    g_assert_cmpuint(r->fake.tsc_sets, ==, before + 1);
+    g_usleep(5000); /* the clock runs */
+    r->fake.done = false;
+    kvm_accel_ops.resume(r->accel);
+    rig_wait(r);
+    kvm_accel_ops.pause(r->accel);
+    g_assert_cmpuint(r->fake.tsc_sets, ==, before + 1);
+    rig_free(r);
+}
+
 static void test_slots(void)
 {
     Rig *r = rig_new(NULL);
@@ -448,6 +474,7 @@ int main(int argc, char **argv)
     g_test_add_func("/kvm/pending", test_pending);
     g_test_add_func("/kvm/pieces", test_pieces);
     g_test_add_func("/kvm/msrs", test_msrs);
+    g_test_add_func("/kvm/tsc_over_pause", test_tsc_over_pause);
     g_test_add_func("/kvm/slots", test_slots);
     g_test_add_func("/kvm/features", test_features);
     return g_test_run();

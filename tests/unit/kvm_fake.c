@@ -45,6 +45,12 @@ static void fake_interrupt(void *opaque, pthread_t thread)
     (void)opaque; /* KVM_RUN below looks at immediate_exit all the time */
 }
 
+static int fake_drain(void *opaque, int fd)
+{
+    ((Fake *)opaque)->drains++;
+    return -EINTR;
+}
+
 static int run(Fake *f)
 {
     if (__atomic_load_n(&f->run->immediate_exit, __ATOMIC_SEQ_CST)) {
@@ -114,6 +120,7 @@ static int vcpu_ioctl(Fake *f, unsigned long request, void *arg)
         return 0;
     case KVM_GET_MSRS:
     case KVM_SET_MSRS:
+        f->tsc_sets += request == KVM_SET_MSRS && ((struct kvm_msrs *)arg)->entries[0].index == 0x10;
         return (int)MIN(((struct kvm_msrs *)arg)->nmsrs, f->msr_limit);
     case KVM_GET_TSC_KHZ:
         return 3000000;
@@ -239,5 +246,5 @@ void fake_init(Fake *f)
 {
     *f = (Fake){.version = KVM_API_VERSION, .fail_errno = EINVAL, .msr_limit = KVM_MAX_MSRS + 1};
     f->sys = (KvmSys){.open = fake_open, .ioctl = fake_ioctl, .map = fake_map, .unmap = fake_unmap, .close = fake_close,
-                      .interrupt = fake_interrupt, .opaque = f};
+                      .interrupt = fake_interrupt, .drain = fake_drain, .opaque = f};
 }

@@ -38,6 +38,7 @@ struct Fake {
     struct kvm_lapic_state lapic;
     struct kvm_mp_state mp;
     struct kvm_irqchip chips[3];
+    unsigned drains, tsc_sets;
     uint32_t lines;              /* KVM_IRQ_LINE */
     struct kvm_msi msi;          /* the last */
     unsigned num_msis, num_irqfds, num_routes;

@@ -152,6 +152,7 @@ static void test_split(void)
     g_assert_cmpuint(f->calls, ==, calls);
     *(uint32_t *)(void *)(f->lapic.regs + 0x80) = 0x77; /* the guest's work */
     kvm_accel_ops.pause(b->r->accel);
+    g_assert_cmpuint(f->drains, ==, 1);
     g_assert_null(b->sink);
     g_assert_cmphex(b->lapic.regs[8], ==, 0x77);
     g_assert_cmphex(b->lapic.regs[0x32], ==, 0x1032);
