@@ -23,7 +23,7 @@ static const Form forms[] = {
     {0, 0x87, 0, IMM_NONE, BYTE}, {0, 0x89, 0, IMM_NONE, BYTE}, {0, 0x8b, 0, IMM_NONE, BYTE},
     {0, 0x89, 0, IMM_NONE, 0}, {0, 0x8b, 0, IMM_NONE, 0}, {0, 0x89, 0, IMM_NONE, 0}, {0, 0x8b, 0, IMM_NONE, 0},
     {0, 0x8d, 0, IMM_NONE, 0}, {0, 0xc7, 1, IMM_Z, BYTE}, {0, 0xc1, 0xff, IMM_8, BYTE}, {0, 0xd1, 0xff, IMM_NONE, BYTE},
-    {0, 0xd3, 0xff, IMM_NONE, BYTE}, {0, 0xf7, 0x3d, IMM_NONE, BYTE}, {0, 0xf7, 1, IMM_Z, BYTE},
+    {0, 0xd3, 0xff, IMM_NONE, BYTE}, {0, 0xf7, 0x3c, IMM_NONE, BYTE}, {0, 0xf7, 1, IMM_Z, BYTE},
     {0, 0xff, 3, IMM_NONE, BYTE | LOCKS}, {0, 0x69, 0, IMM_Z, 0}, {0, 0x6b, 0, IMM_8, 0}, {0, 0x63, 0, IMM_NONE, 0},
     {0x0f, 0xaf, 0, IMM_NONE, 0}, {0x0f, 0xb6, 0, IMM_NONE, 0}, {0x0f, 0xb7, 0, IMM_NONE, 0},
     {0x0f, 0xbe, 0, IMM_NONE, 0}, {0x0f, 0xbf, 0, IMM_NONE, 0}, {0x0f, 0xb1, 0, IMM_NONE, BYTE | LOCKS},

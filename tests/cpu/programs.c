@@ -77,8 +77,11 @@ static bool is_shift(const InsnRow *row)
                                   !strncmp(row->name, "ro", 2) || !strncmp(row->name, "rc", 2));
 }
 
-/* Does the instruction read what is undefined?  Otherwise undef becomes what it is after it. */
-static bool reads_undefined(const Rig *rig, const Program *p, Walk *w)
+/*
+ * Does the instruction read what is undefined, or give what is different each time (RDSEED, which a jump into the middle of
+ * another may find)?  Otherwise undef becomes what it is after it.
+ */
+static bool not_comparable(const Rig *rig, const Program *p, Walk *w)
 {
     const X86Cpu *cpu = engine_cpu(rig->a);
     Insn i;
@@ -88,7 +91,7 @@ static bool reads_undefined(const Rig *rig, const Program *p, Walk *w)
         return false;
     }
     const InsnRow *row = insn_row(&i);
-    if (row->flags_read & w->undef) {
+    if ((row->flags_read & w->undef) || (row->attr & A_NODIFF)) {
         return true;
     }
     w->undef = (is_shift(row) ? w->undef : w->undef & ~row->flags_written) | row->flags_undef;
@@ -122,7 +125,7 @@ static Verdict interpret(Rig *rig, Program *p, Rng *mend, Result *out, uint32_t 
         const Part *part = program_part(p, rip);
         bool late = w.steps++ > MAX_STEPS;
         *undef = w.undef;
-        if (late || reads_undefined(rig, p, &w)) {
+        if (late || not_comparable(rig, p, &w)) {
             if (!mend) {
                 return REFUSED;
             }
