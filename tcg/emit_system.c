@@ -58,6 +58,38 @@ static bool emit_sti(Tr *t)
     return true;
 }
 
+/* MOV from CR0, CR2, CR3, CR4. */
+static bool emit_read_cr(Tr *t, const Insn *i)
+{
+    static const size_t place[] = {[0] = offsetof(X86Cpu, cr0), [2] = offsetof(X86Cpu, cr2), [3] = offsetof(X86Cpu, cr3),
+                                   [4] = offsetof(X86Cpu, cr4)};
+    if (i->reg >= G_N_ELEMENTS(place) || !place[i->reg]) {
+        return false;
+    }
+    tr_reg_changes(t, i->rm);
+    unsigned h = host_of(i->rm) != H_NONE ? host_of(i->rm) : H_T2;
+    asm_load64(&t->a, h, op_mem(H_CPU, (int32_t)place[i->reg]));
+    tr_commit(t, i->rm, h);
+    return true;
+}
+
+static bool emit_rdpkru(Tr *t)
+{
+    Asm *a = &t->a;
+    tr_flags_clobber(t);
+    tr_reg_changes(t, RAX);
+    tr_reg_changes(t, RDX);
+    Stub *s = tr_stub(t);
+    asm_op(a, 0, ENC_1, 0xf7, 0, CPU_MEM(cr4)); /* test */
+    asm_le(a, CR4_PKE, 4);
+    s->from[0] = asm_jcc(a, 4);
+    asm_op(a, 0, ENC_1, 0x85, H_RCX, op_reg(H_RCX)); /* test ecx, ecx */
+    s->from[1] = asm_jcc(a, 5);
+    asm_op(a, 0, ENC_1, 0x8b, H_RAX, CPU_MEM(pkru));
+    asm_op(a, 0, ENC_1, 0x31, H_RDX, op_reg(H_RDX)); /* xor */
+    return true;
+}
+
 static bool emit_0f01(Tr *t, const Insn *i)
 {
     switch (i->modrm) {
@@ -85,6 +117,8 @@ static bool emit_privileged(Tr *t, const Insn *i)
         return emit_0f01(t, i);
     case 0x07:
         return i->osize == 3 && emit_sysret(t);
+    case 0x20:
+        return emit_read_cr(t, i);
     case 0x30:
         return emit_wrmsr(t);
     case 0x32:
@@ -98,6 +132,9 @@ bool emit_system(Tr *t, const Insn *i)
 {
     if (!tr_code64(t)) {
         return false;
+    }
+    if (insn_row(i)->feature == FEAT_PKU) {
+        return i->modrm == 0xee && emit_rdpkru(t);
     }
     if (insn_row(i)->feature == FEAT_FSGSBASE) {
         return emit_fsgsbase(t, i);

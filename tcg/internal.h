@@ -38,7 +38,7 @@ struct Jit {
     void (*on_slow)(X86Cpu *cpu, void *opaque); /* or NULL: called before handlers */
     void *on_slow_opaque;
     /* common routines, addresses in rw (branches are relative, both mappings have the same layout) */
-    const uint8_t *enter, *exit, *exit_jump, *exit_clean, *resume, *dispatch, *ret_miss, *ret_bottom, *call_miss;
+    const uint8_t *enter, *exit, *exit_jump, *exit_clean, *resume, *dispatch, *recheck, *ret_miss, *ret_bottom, *call_miss;
     const uint8_t *call_insn[2][2]; /* [1][]: the block holds addresses; [][1]: it expects the host's flags */
     const uint8_t *load_flags;
     const uint8_t *spill_vectors, *load_xmm, *load_ymm; /* flags and general registers stay but for the flags of spill */

@@ -7,6 +7,7 @@
 #include "tcg/internal.h"
 
 #include "target/x86/debug.h"
+#include "target/x86/mem.h"
 
 static const uint8_t callee_saved[] = {H_RBX, H_RBP, H_R12, H_R13, H_R14, H_R15};
 
@@ -53,7 +54,7 @@ static bool nothing_waits(const X86Cpu *cpu)
 {
     return !__atomic_load_n(&cpu->attention, __ATOMIC_RELAXED) && !cpu->halted && !cpu->wait_sipi &&
            cpu->shadow != SHADOW_SS && /* that of STI only holds back what does not wait */
-           !(cpu->eflags & (FL_TF | FL_RF)) && !cpu->pending_db && !debug_any_armed(cpu) && jit_mode_ok(cpu);
+           !(cpu->eflags & FL_TF) && !cpu->pending_db && !debug_any_armed(cpu) && jit_mode_ok(cpu);
 }
 
 const uint8_t *jit_next(X86Cpu *cpu)
@@ -62,12 +63,32 @@ const uint8_t *jit_next(X86Cpu *cpu)
     if (nothing_waits(cpu)) {
         const JitPlace *place = &jit->table[jit_table_index(cpu->rip)];
         if (place->rip == cpu->rip) { /* made for another mode: its own checks find out */
+            cpu->eflags &= ~(uint32_t)FL_RF; /* the next instruction clears it, and no breakpoint is armed */
             cpu->jit_mode = jit_mode(cpu);
             cpu->jit_target = (uintptr_t)place->code;
             return jit_rx(jit, jit->resume);
         }
     }
     return jit_rx(jit, jit->exit_clean);
+}
+
+/*
+ * The checks at the entry of code for rip have failed.  Its page may only have been forgotten, by a flush or for another one
+ * with the same word of X86Cpu.itlb; what else it may be is the run loop's.
+ */
+static const uint8_t *recheck(X86Cpu *cpu)
+{
+    if (nothing_waits(cpu)) {
+        gva_t lin = cpu->code64 ? cpu->rip : (uint32_t)(cpu->rip + cpu->seg[SEG_CS].base);
+        cpu->insn_rip = cpu->rip; /* of a fault of the fetch */
+        const FetchEntry *f = mmu_fetch(cpu, lin);
+        uint32_t *known = &cpu->itlb[itlb_slot(f->global, lin)], id = itlb_id(f->phys, cpu->cpl == 3);
+        if (*known != id) {
+            *known = id;
+            return jit_next(cpu);
+        }
+    }
+    return jit_rx(cpu->jit, cpu->jit->exit_clean);
 }
 
 /* Do the instruction at rip.  Where to go on; NULL: behind the call. */
@@ -271,21 +292,28 @@ static void emit_exits(Jit *jit, Asm *a)
     asm_byte(a, 0xc3);
 }
 
-/* dispatch: H_ADDR -> rip, and on to what jit_next() says.  resume: from C's stack to the code at jit_target. */
-static void emit_dispatch(Jit *jit, Asm *a)
+/* H_ADDR -> rip, and on to what `function` says. */
+static const uint8_t *emit_dispatch(const Jit *jit, Asm *a, const void *function)
 {
-    jit->dispatch = a->p;
+    const uint8_t *here = a->p;
     vectors_emit_spill(jit, a);
     asm_store64(a, CPU_MEM(rip), H_ADDR);
     store_guest(a);
     to_host_stack(a);
     asm_mov_rr(a, H_RDI, H_CPU);
-    call_c(a, (const void *)jit_next);
+    call_c(a, function);
     asm_op(a, 0, ENC_1, 0xff, 4, op_reg(H_RAX));
-    jit->resume = a->p;
+    return here;
+}
+
+/* From C's stack to the code at jit_target. */
+static const uint8_t *emit_resume(Asm *a)
+{
+    const uint8_t *here = a->p;
     to_calls_stack(a);
     load_guest(a);
     asm_op(a, 0, ENC_1, 0xff, 4, CPU_MEM(jit_target));
+    return here;
 }
 
 uint8_t *asm_table_lookup(Asm *a)
@@ -342,7 +370,9 @@ void runtime_emit(Jit *jit)
     vectors_emit_runtime(jit, &a);
     jit->enter = emit_enter(&a);
     emit_exits(jit, &a);
-    emit_dispatch(jit, &a);
+    jit->dispatch = emit_dispatch(jit, &a, (const void *)jit_next);
+    jit->recheck = emit_dispatch(jit, &a, (const void *)recheck);
+    jit->resume = emit_resume(&a);
     for (unsigned n = 0; n < 4; n++) {
         jit->call_insn[n / 2][n % 2] = emit_call_insn(jit, &a, n / 2, n % 2);
     }

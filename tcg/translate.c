@@ -321,7 +321,8 @@ static void emit_entry(Tr *t, JitCode *out)
     asm_le(a, (uint64_t)(uintptr_t)src->insns, 8);
     t->leave = a->p;
     out->leave = jit_rx(t->jit, a->p);
-    leave(t, src->rip);
+    asm_mov_imm(a, H_ADDR, src->rip);
+    asm_jmp_to(a, t->jit->recheck);
     out->entry[JIT_ENTRY_CHECKED] = jit_rx(t->jit, a->p);
     check_mapping(t, 0);
     if (two) { /* a jump from the first page knows nothing about the second */
