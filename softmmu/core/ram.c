@@ -106,6 +106,16 @@ static void tell(Ram *ram, const RamPage *page, uint64_t granules)
     }
 }
 
+/*
+ * That a page becomes watched costs all vCPUs a stop, so that its last code stays watched for a few writes: much code that
+ * is written is run again at once.
+ */
+static bool ends_watching(RamPage *page, uint64_t hit)
+{
+    return (__atomic_load_n(&page->code, __ATOMIC_RELAXED) & ~hit) ||
+           __atomic_add_fetch(&page->last_hits, 1, __ATOMIC_RELAXED) % RAM_LAST_HITS == 0;
+}
+
 /* Bytes first..last (both in the page) are written. */
 static bool page_written(Ram *ram, RamPage *page, unsigned first, unsigned last)
 {
@@ -123,6 +133,9 @@ static bool page_written(Ram *ram, RamPage *page, unsigned first, unsigned last)
      * heard watches again, and may do so in between.
      */
     tell(ram, page, hit);
+    if (!ends_watching(page, hit)) {
+        return true;
+    }
     __atomic_fetch_and(&page->code, ~hit, __ATOMIC_SEQ_CST);
     tell(ram, page, hit);
     return true;

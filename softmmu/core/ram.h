@@ -13,6 +13,7 @@
 
 #define GRANULE_SHIFT 6 /* a bit of RamPage.code is 64 bytes */
 #define RAM_MAX_READERS 256
+#define RAM_LAST_HITS 16 /* the last of so many writes to all code of a page ends that it is watched */
 
 enum { DIRTY_DISPLAY = 1 << 0, DIRTY_MIGRATION = 1 << 1 };
 
@@ -21,6 +22,7 @@ typedef struct RamPage {
     uint64_t code; /* bit n: bytes n*64..n*64+63 hold decoded code (engines must be told of writes there) */
     uint8_t dirty; /* DIRTY_*: written since the client last cleared its bit */
     uint8_t track; /* DIRTY_*: clients that want to know of the first write */
+    uint8_t last_hits; /* writes to all the code that the page has */
 } RamPage;
 
 typedef struct Ram {
@@ -66,6 +68,6 @@ static inline uint64_t ram_granules(unsigned first, unsigned last)
 
 /*
  * Bytes [host, host + len) inside RAM were written, by a CPU or by a device.  Sets dirty bits; granules of code that are
- * hit stop being watched, and all readers are told.  True if code was hit.
+ * hit stop being watched (all that a page has only after a few times), and all readers are told.  True if code was hit.
  */
 bool ram_written(Ram *ram, uint8_t *host, uint64_t len);

@@ -259,6 +259,11 @@ static void test_ram(void)
     g_assert_cmphex(second[1], ==, BIT64(2) | BIT64(63));
     g_assert_cmphex(second[0] | second[2], ==, 0);
     ram_remove_reader(ram, second);
+    for (unsigned n = 1; n < RAM_LAST_HITS; n++) {
+        g_assert_cmphex(page->code, ==, BIT64(63)); /* the last code of the page */
+        g_assert_true(ram_written(ram, ram->host + 0x1fff, 1));
+    }
+    g_assert_cmphex(page->code, ==, 0);
     page->code = 1;
     g_assert_true(ram_written(ram, ram->host, 0x3000));
     g_assert_cmphex(second[1] & 1, ==, 0);
