@@ -293,27 +293,29 @@ static void forget_oldest(BlockCache *c, Block *b)
 
 /* ---- new blocks ---- */
 
-/* Decode what is at offset in the page into b; 0 instructions when even the first does not fit. */
-static void decode_watched(const InterpVcpu *v, Block *b, const FetchEntry *f, unsigned offset)
+/*
+ * Decode what is at offset in the page into b; 0 instructions when even the first does not fit.  False when somebody has
+ * written there meanwhile: one who goes on doing so must not keep us here.
+ */
+static bool decode_watched(const InterpVcpu *v, Block *b, const FetchEntry *f, unsigned offset)
 {
     uint8_t bytes[BLOCK_MAX_BYTES];
     unsigned len = MIN((unsigned)PAGE_SIZE - offset, BLOCK_MAX_BYTES);
     b->host[0] = f->host + offset;
     b->host[1] = NULL;
-    do { /* until nobody has written in between */
-        memcpy(bytes, b->host[0], len);
-        decode(v->cpu, b, bytes, len);
-        if (b->num == 0) {
-            return;
-        }
-        b->copy = memcpy(&b->insns[b->num], bytes, b->bytes);
-        watch_block(v, b);
-    } while (!same_bytes(b));
+    memcpy(bytes, b->host[0], len);
+    decode(v->cpu, b, bytes, len);
+    if (b->num == 0) {
+        return true;
+    }
+    b->copy = memcpy(&b->insns[b->num], bytes, b->bytes);
+    watch_block(v, b);
+    return same_bytes(b);
 }
 
 /*
- * The one instruction that begins at the end of a page.  False when its second page is no memory, or the same one: a block
- * is in the list of each of its pages once.
+ * The one instruction that begins at the end of a page.  False when its second page is no memory, or the same one (a block
+ * is in the list of each of its pages once), or somebody has written there meanwhile.
  */
 static bool decode_crossing(const InterpVcpu *v, Block *b, const CodePages *pages, unsigned offset)
 {
@@ -325,19 +327,17 @@ static bool decode_crossing(const InterpVcpu *v, Block *b, const CodePages *page
     b->host[0] = pages->first->host + offset;
     b->host[1] = pages->second->host;
     b->phys2 = pages->second->phys;
-    do {
-        memcpy(bytes, b->host[0], first);
-        memcpy(bytes + first, b->host[1], sizeof(bytes) - first);
-        DecodeStatus status = insn_decode(b->insns, bytes, sizeof(bytes), v->cpu->code_size, &v->cpu->features);
-        b->num = 1;
-        b->bytes = b->insns[0].len;
-        if (status == DECODE_SHORT || b->bytes <= first) {
-            return false;
-        }
-        b->copy = memcpy(&b->insns[1], bytes, b->bytes);
-        watch_block(v, b);
-    } while (!same_bytes(b));
-    return true;
+    memcpy(bytes, b->host[0], first);
+    memcpy(bytes + first, b->host[1], sizeof(bytes) - first);
+    DecodeStatus status = insn_decode(b->insns, bytes, sizeof(bytes), v->cpu->code_size, &v->cpu->features);
+    b->num = 1;
+    b->bytes = b->insns[0].len;
+    if (status == DECODE_SHORT || b->bytes <= first) {
+        return false;
+    }
+    b->copy = memcpy(&b->insns[1], bytes, b->bytes);
+    watch_block(v, b);
+    return same_bytes(b);
 }
 
 static Block *new_block(InterpVcpu *v, const CodePages *pages, unsigned offset)
@@ -463,10 +463,12 @@ Block *block_fetch(InterpVcpu *v, CodePages *pages)
         return inside_limit(cpu, b);
     }
     b = new_block(v, pages, offset);
-    decode_watched(v, b, pages->first, offset);
+    if (!decode_watched(v, b, pages->first, offset)) {
+        return NULL; /* the interpreter does one instruction of whatever is there */
+    }
     if (b->num == 0) {
         if (!c->jit || !far_from_limit(cpu, lin)) {
-            return NULL; /* the interpreter steps over it */
+            return NULL;
         }
         pages->second = mmu_fetch(cpu, lin + PAGE_SIZE - offset);
         if (!decode_crossing(v, b, pages, offset)) {
