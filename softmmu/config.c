@@ -359,6 +359,7 @@ void config_clear(Config *c)
         cpu_model_free(c->cpu);
     }
     g_free(c->machine_accel);
+    g_free(c->machine_irqchip);
     g_free(c->kernel);
     g_free(c->append);
     g_free(c->bios);

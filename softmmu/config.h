@@ -22,6 +22,7 @@ typedef struct Config {
     struct CpuModel *cpu; /* owned; made when the accelerator is known */
     const char *cpu_text;
     char *machine_accel;      /* accel= of -machine */
+    char *machine_irqchip;    /* kernel-irqchip= of -machine: for -accel kvm, if that does not say it itself */
     char *kernel;             /* -kernel or the file given alone */
     char *bios;               /* the file that -bios stands for */
     char *append;             /* the kernel's command line, where ours differs from -append */

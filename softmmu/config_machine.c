@@ -193,7 +193,7 @@ static bool other_keys(Opts *opts, GError **error)
 {
     static const char *const no_effect[] = {"vmport",         "graphics", "mem-merge",       "dump-guest-core",
                                             "fd-bootchk",     "smbus",    "suppress-vmdesc", "i8042",
-                                            "kernel-irqchip", "default-bus-bypass-iommu"};
+                                            "default-bus-bypass-iommu"};
     static const char *const off_only[] = {"usb", "nvdimm", "sata"};
     static const char *const later[] = {"kernel",   "initrd",         "append",            "dtb",
                                         "firmware", "memory-backend", "memory-encryption", "max-ram-below-4g"};
@@ -249,6 +249,15 @@ static Opts *parse_machine(const char *text, GError **error)
     return opts;
 }
 
+/* The last one given counts. */
+static void keep(char **place, const char *value)
+{
+    if (value) {
+        g_free(*place);
+        *place = g_strdup(value);
+    }
+}
+
 static bool read_machine(Config *c, const char *text, GError **error)
 {
     static const char *const keys[] = {"type", "accel", "acpi", "pit", "hpet", "smm", "usb", "vmport", "graphics"};
@@ -259,11 +268,8 @@ static bool read_machine(Config *c, const char *text, GError **error)
         return false;
     }
     const Opt *type = opts_find(opts, "type");
-    const char *accel = opts_str(opts, "accel", NULL);
-    if (accel) {
-        g_free(c->machine_accel);
-        c->machine_accel = g_strdup(accel);
-    }
+    keep(&c->machine_accel, opts_str(opts, "accel", NULL));
+    keep(&c->machine_irqchip, opts_str(opts, "kernel-irqchip", NULL));
     return opts_all_used(opts, keys, ARRAY_LEN(keys), error) &&
            (!type || read_board_name(c, opts, type, error));
 }
@@ -273,6 +279,10 @@ static bool read_machine(Config *c, const char *text, GError **error)
 static void add_accel(Config *c, const char *name, const char *opts, bool required)
 {
     AccelChoice choice = {g_strdup(name), g_strdup(opts), required};
+    if (c->machine_irqchip && strcmp(name, "kvm") == 0 && !(opts && strstr(opts, "kernel-irqchip="))) {
+        g_free(choice.opts);
+        choice.opts = g_strconcat("kernel-irqchip=", c->machine_irqchip, opts ? "," : NULL, opts, NULL);
+    }
     g_array_append_val(c->accels, choice);
 }
 

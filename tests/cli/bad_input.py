@@ -152,6 +152,7 @@ def test_accelerators(c):
     check(c, ["-kernel", good, "-accel", "xen"], 7, "no accelerator works: xen: not supported yet; use -accel")
     check(c, ["-kernel", good, "-accel", "intrep"], 7, "invalid accelerator, did you mean 'interp'")
     return 2 + check_all(c, [
+        (["-kernel", "GOOD", "-machine", "pc,kernel_irqchip=maybe", "-accel", "kvm"], 1, "takes on, split or off, not 'maybe'"),
         (["-kernel", "GOOD", "-accel", "interp,x=1"], 1, "-accel interp: .*takes no options, got 'x=1'"),
         (["-kernel", "GOOD", "-accel", "tcg,tbsize=64"], 1, "-accel tcg: unknown key 'tbsize', did you mean 'tb-size'"),
         (["-kernel", "GOOD", "-accel", "tcg,tb-size=3"], 1, "-accel tcg: tb-size takes 4 to 2047, not 3"),
