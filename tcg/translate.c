@@ -95,44 +95,59 @@ void tr_exit_if(Tr *t, unsigned cc, gva_t taken, gva_t other)
 
 /* ---- calls: a frame is the guest's return address and the host's ---- */
 
-static void push_frame(Tr *t)
+typedef struct Frame {
+    uint8_t *full; /* the jump taken when there is no room for it: nothing says that a guest returns from its calls */
+    const uint8_t *back;
+} Frame;
+
+static Frame push_frame(Tr *t)
 {
     Asm *a = &t->a;
-    /* Nothing says that a guest returns from its calls: a full stack is forgotten. */
     asm_op(a, ENC_W, ENC_1, 0x3b, H_RSP, CPU_MEM(jit_calls_limit));
-    asm_op(a, ENC_W, ENC_0F, 0x42, H_RSP, CPU_MEM(jit_calls_base)); /* cmovb */
+    Frame f = {.full = asm_jcc(a, 2)}; /* jb */
+    f.back = a->p;
     asm_mov_imm(a, H_T2, t->rip[t->n + 1]);
     asm_byte(a, 0x41); /* push T2 */
     asm_byte(a, 0x50 | (H_T2 & 7));
+    return f;
 }
 
-/* Where the host's RET of the callee arrives. */
-static void after_call(Tr *t)
+/*
+ * Where the host's RET of the callee arrives.  Behind it, a full stack is forgotten: out of line, because RSP from a CMOV
+ * would make each call wait for the one before.
+ */
+static void after_call(Tr *t, Frame f)
 {
-    asm_lea64(&t->a, H_RSP, op_mem(H_RSP, 8));
+    Asm *a = &t->a;
+    asm_lea64(a, H_RSP, op_mem(H_RSP, 8));
     align_jump(t, 1);
-    add_exit(t, asm_jmp(&t->a), t->rip[t->n + 1]);
+    add_exit(t, asm_jmp(a), t->rip[t->n + 1]);
     t->exits[t->num_exits - 1].entry = JIT_ENTRY_CHECKED; /* much may have happened */
     t->ended = true;
+    if (!a->full) {
+        asm_patch(f.full, a->p);
+    }
+    asm_load64(a, H_RSP, CPU_MEM(jit_calls_base));
+    asm_jmp_to(a, f.back);
 }
 
 void tr_call_to(Tr *t, gva_t rip)
 {
-    push_frame(t);
+    Frame f = push_frame(t);
     align_jump(t, 1);
     asm_byte(&t->a, 0xe8);
     add_exit(t, asm_hole(&t->a), rip);
-    after_call(t);
+    after_call(t, f);
 }
 
 void tr_call_indirect(Tr *t)
 {
     Asm *a = &t->a;
-    push_frame(t);
+    Frame f = push_frame(t);
     uint8_t *miss = asm_table_lookup(a);
     asm_op(a, 0, ENC_1, 0xff, 2, asm_table_code());
     uint8_t *back = a->p;
-    after_call(t);
+    after_call(t, f);
     if (!a->full) {
         asm_patch(miss, a->p);
     }
@@ -142,9 +157,9 @@ void tr_call_indirect(Tr *t)
 
 void tr_call_code(Tr *t)
 {
-    push_frame(t);
+    Frame f = push_frame(t);
     asm_op(&t->a, 0, ENC_1, 0xff, 2, CPU_MEM(jit_target));
-    after_call(t);
+    after_call(t, f);
 }
 
 static void emit_exit(Tr *t, const Exit *e)
