@@ -10,9 +10,14 @@ bool emit_jcc(Tr *t, const Insn *i)
         return false;
     }
     tr_flags_load(t);
-    tr_flags_to_cpu(t);
     gva_t next = t->rip[t->n + 1];
-    tr_exit_if(t, i->opcode & 15, next + i->imm, next);
+    bool again = tr_again_if(t, i->opcode & 15);
+    tr_flags_to_cpu(t);
+    if (again) {
+        tr_exit_to(t, next);
+    } else {
+        tr_exit_if(t, i->opcode & 15, next + i->imm, next);
+    }
     return true;
 }
 

@@ -242,12 +242,17 @@ typedef struct Tr {
     gva_t rip[MAX_INSNS + 1]; /* of each instruction, and of what follows */
     uint8_t live[MAX_INSNS];
     unsigned n;               /* instruction being translated */
+    unsigned first_stub, first_alone; /* of this instruction */
     unsigned seg;             /* H_ADDR is an offset in this segment, for the next access to apply; or NUM_SEGS */
     FlagPlace place;
     FlagDesc desc;
     unsigned num_stubs, num_alone, num_misses, num_exits, num_fetches; /* of the arrays below */
     Shared shared[MAX_SHARED]; /* by X86Cpu.jit_held */
     uint8_t share_last[MAX_INSNS]; /* [n]: the last instruction that used what instruction n checked */
+    bool loops;               /* the last instruction is a Jcc to the first: both stay in this code if the flags allow it */
+    const uint8_t *again;     /* where the second copy of such a block begins, or NULL, */
+    uint8_t *again_from;      /* the first one's jump there, */
+    FlagDesc again_desc;      /* and where the flags are then */
     bool is_alone;            /* one of these is being emitted: nothing is shared */
     int last_vector;          /* number of the last instruction that runs on the host's vector registers, or -1 */
     uint8_t *vectors_from, *vectors_back; /* the entry's jump to fetch them, and where it goes on */
@@ -390,6 +395,8 @@ void tr_call_insn(Tr *t);
 void tr_exit_to(Tr *t, gva_t rip);          /* direct */
 void tr_exit_indirect(Tr *t);               /* to the address in H_ADDR */
 void tr_exit_if(Tr *t, unsigned cc, gva_t taken, gva_t other);
+/* The way back of a loop; false when this is none, or the flags are not where its second copy expects them. */
+bool tr_again_if(Tr *t, unsigned cc);
 /* The guest's CALL, after its push: to rip, or to the address in H_ADDR. */
 void tr_call_to(Tr *t, gva_t rip);
 void tr_call_indirect(Tr *t);

@@ -28,6 +28,7 @@ typedef struct JitSource {
     gva_t rip;               /* of the first instruction */
     gva_t lin;               /* its linear address: rip with the base of CS */
     uint32_t mode;           /* jit_mode() */
+    bool loops;              /* a block that jumps to its own beginning may do so without being entered again */
     unsigned num_pages;      /* 2: one instruction, which begins in one page and ends in the next */
     JitPage pages[2];
 } JitSource;

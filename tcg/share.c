@@ -286,8 +286,7 @@ static Shared *room(Tr *t)
 /* An instruction that may have gone to a stub before this check, and comes back behind it, cannot be the first. */
 static bool may_lead(const Tr *t)
 {
-    return !t->is_alone && t->num_alone < MAX_ALONE && !(t->num_alone && t->alone[t->num_alone - 1].n == t->n) &&
-           !(t->num_stubs && t->stubs[t->num_stubs - 1].n == t->n);
+    return !t->is_alone && t->num_alone < MAX_ALONE && t->num_alone == t->first_alone && t->num_stubs == t->first_stub;
 }
 
 static Shared *lead(Tr *t, const MemOperand *x, const Group *g)

@@ -93,6 +93,45 @@ void tr_exit_if(Tr *t, unsigned cc, gva_t taken, gva_t other)
     tr_exit_to(t, other);
 }
 
+/*
+ * A block that jumps to its own beginning is there twice.  The second copy begins where the flags are what the jump's own
+ * comparison left, so neither copy stores them on the way round: who stops inside stores them, and the way out.
+ */
+static bool is_loop(const Tr *t)
+{
+    enum { MAX_LOOP = MAX_INSNS / 2 }; /* so that stubs and ways out of two copies fit */
+    const JitSource *src = t->src;
+    const Insn *last = &src->insns[src->num - 1];
+    if (!src->loops || src->num_pages != 1 || src->num > MAX_LOOP || !tr_code64(t) || insn_undefined(last) ||
+        t->rip[src->num] + (uint64_t)last->imm != src->rip) {
+        return false;
+    }
+    for (unsigned n = 0; n < src->num; n++) {
+        if (insn_undefined(&src->insns[n]) || (insn_row(&src->insns[n])->attr & (A_X87 | A_MMX))) {
+            return false;
+        }
+    }
+    const InsnRow *row = insn_row(last);
+    return (row->map == MAP_1 && (last->opcode & 0xf0) == 0x70) || (row->map == MAP_0F && (last->opcode & 0xf0) == 0x80);
+}
+
+bool tr_again_if(Tr *t, unsigned cc)
+{
+    const FlagDesc *d = &t->desc;
+    if (!t->loops || t->n != t->src->num - 1 || t->place != FLAGS_IN_HOST || d->kind == DESC_NONE ||
+        d->a == DESC_STORED || d->b == DESC_STORED || (t->again && memcmp(d, &t->again_desc, sizeof(*d)) != 0)) {
+        return false;
+    }
+    uint8_t *from = asm_jcc(&t->a, cc);
+    if (!t->again) {
+        t->again_from = from;
+        t->again_desc = *d;
+    } else if (!t->a.full) {
+        asm_patch(from, t->again);
+    }
+    return true;
+}
+
 /* ---- calls: a frame is the guest's return address and the host's ---- */
 
 typedef struct Frame {
@@ -325,6 +364,14 @@ static void check_bytes(Tr *t, unsigned n)
     leave_if_not_equal(t);
 }
 
+/* Somebody waits. */
+static void check_attention(Tr *t)
+{
+    asm_op(&t->a, 0, ENC_1, 0x80, 7, CPU_MEM(attention));
+    asm_byte(&t->a, 0);
+    leave_if_not_equal(t);
+}
+
 /* What leads from the code to the instructions, for jit_site(), and the way out for checks that fail; then the checks. */
 static void emit_entry(Tr *t, JitCode *out)
 {
@@ -350,9 +397,7 @@ static void emit_entry(Tr *t, JitCode *out)
     }
     out->entry[JIT_ENTRY_LOOP] = two ? out->entry[JIT_ENTRY_CHECKED] : jit_rx(t->jit, a->p);
     check_bytes(t, 0);
-    asm_op(a, 0, ENC_1, 0x80, 7, CPU_MEM(attention));
-    asm_byte(a, 0);
-    leave_if_not_equal(t);
+    check_attention(t);
     out->entry[JIT_ENTRY_BODY] = two ? out->entry[JIT_ENTRY_CHECKED] : jit_rx(t->jit, a->p);
 }
 
@@ -360,22 +405,24 @@ static void translate_insns(Tr *t)
 {
     const JitSource *src = t->src;
     for (t->n = 0; t->n < src->num && !t->ended; t->n++) {
-        unsigned first_stub = t->num_stubs, first_alone = t->num_alone;
-        TrNote *note = &t->notes[t->n];
-        note->at = t->a.p;
+        const uint8_t *at = t->a.p;
+        t->first_stub = t->num_stubs;
+        t->first_alone = t->num_alone;
         t->seg = NUM_SEGS;
-        note->emitted = emit_insn(t, &src->insns[t->n]);
-        if (!note->emitted) {
+        bool emitted = emit_insn(t, &src->insns[t->n]);
+        if (!emitted) {
             tr_call_insn(t);
         }
-        tr_share_after(t, note->emitted);
-        note->stubs = (uint8_t)(t->num_stubs - first_stub);
-        t->body_end = t->a.p;
-        for (unsigned s = first_stub; s < t->num_stubs; s++) {
+        tr_share_after(t, emitted);
+        if (!t->again) {
+            t->notes[t->n] = (TrNote){.at = at, .emitted = emitted, .stubs = (uint8_t)(t->num_stubs - t->first_stub)};
+            t->body_end = t->a.p;
+        }
+        for (unsigned s = t->first_stub; s < t->num_stubs; s++) {
             t->stubs[s].back = t->ended ? NULL : t->a.p;
             t->stubs[s].holds = tr_holds(t);
         }
-        for (unsigned o = first_alone; o < t->num_alone; o++) {
+        for (unsigned o = t->first_alone; o < t->num_alone; o++) {
             Alone *alone = &t->alone[o];
             alone->back = t->ended ? NULL : t->a.p;
             alone->back_place = t->place;
@@ -397,6 +444,28 @@ static void translate_insns(Tr *t)
     }
 }
 
+/* The second copy of a loop: entered by itself and the first one only, so the mapping and the mode are right. */
+static void translate_again(Tr *t)
+{
+    Asm *a = &t->a;
+    if (!t->again_from || a->full) {
+        return;
+    }
+    uint8_t *leave = t->leave;
+    t->leave = a->p;
+    tr_flags_store(t, &t->again_desc, FLAGS_IN_DESC);
+    asm_jmp_to(a, leave);
+    t->again = a->p;
+    asm_patch(t->again_from, t->again);
+    check_bytes(t, 0);
+    check_attention(t);
+    memset(t->shared, 0, sizeof(t->shared));
+    t->place = FLAGS_IN_DESC;
+    t->desc = t->again_desc;
+    t->ended = false;
+    translate_insns(t);
+}
+
 bool jit_translate(Jit *jit, const JitSource *src, JitCode *out)
 {
     Tr t;
@@ -411,11 +480,13 @@ bool jit_translate(Jit *jit, const JitSource *src, JitCode *out)
         t.rip[n + 1] = (t.rip[n] + src->insns[n].len) & (tr_code64(&t) ? ~0ull : 0xffffffffu);
     }
     flags_liveness(src->insns, src->num, t.live);
+    t.loops = is_loop(&t);
     *out = (JitCode){.rip = src->rip, .lin = src->lin, .mode = src->mode, .num_pages = src->num_pages};
     memcpy(out->pages, src->pages, sizeof(out->pages));
     emit_entry(&t, out);
     tr_vectors_enter(&t);
     translate_insns(&t);
+    translate_again(&t);
     tr_vectors_emit_stub(&t);
     emit_alones(&t);
     tr_slots_emit_misses(&t);

@@ -93,6 +93,9 @@ void tr_vectors_enter(Tr *t)
     if (t->last_vector < 0) {
         return;
     }
+    if (t->loops) { /* the second copy does not look: they are there at the end too */
+        t->last_vector = (int)t->src->num;
+    }
     asm_op(&t->a, 0, ENC_1, 0x80, 7, CPU_MEM(vec_live));
     asm_byte(&t->a, VEC_HOME);
     t->vectors_from = asm_jcc(&t->a, 4);

@@ -48,7 +48,7 @@ JitCode *block_code(InterpVcpu *v, Block *b, const CodePages *pages)
 {
     X86Cpu *cpu = v->cpu;
     JitSource source = {.insns = b->insns, .num = b->num, .rip = cpu->rip, .lin = code_linear(cpu),
-                        .mode = jit_mode(cpu), .num_pages = b->host[1] ? 2 : 1,
+                        .mode = jit_mode(cpu), .loops = !v->traced && !v->check, .num_pages = b->host[1] ? 2 : 1,
                         .pages = {page_of(cpu, pages->first, b->changed[0])}};
     if (b->host[1]) {
         source.pages[1] = page_of(cpu, pages->second, b->changed[1]);

@@ -153,6 +153,12 @@ static void put_loop(Program *p, unsigned depth)
         uint8_t count[4] = {(uint8_t)(0x48 | reg >> 3), dec ? 0xff : 0x83, (uint8_t)((dec ? 0xc8 : 0xe8) | (reg & 7)), 1};
         unsigned skip = p->code_size != 2;
         program_put(p, count + skip, 4 - dec - skip);
+        if (chance(rng, 2)) { /* test reg, reg or cmp reg, 0 */
+            uint8_t test[3] = {(uint8_t)(0x48 | (reg >> 3) * 5), 0x85, (uint8_t)(0xc0 | (reg & 7) * 9)};
+            uint8_t cmp[4] = {(uint8_t)(0x48 | reg >> 3), 0x83, (uint8_t)(0xf8 | (reg & 7)), 0};
+            bool is_test = chance(rng, 2);
+            program_put(p, (is_test ? test : cmp) + skip, (is_test ? 3 : 4) - skip);
+        }
     }
     if (chance(rng, 2)) {
         put_reference(p, near, sizeof(near), 4, false, top);

@@ -37,6 +37,7 @@ static const Sequence sequences[] = {
     {"compare with memory and branch", "48394308740a"},
     {"test and branch", "4885c07505"},
     {"dec and branch back", "ffc975fc"},
+    {"loop of a load, an add and a compare", "488b104883c0084839c875f4"},
     {"sub, flags wanted by the branch", "4829d87205"},
     {"flags over a load", "4839d8488b4b08740a"},
     {"adc after add", "4801d84811ca"},
@@ -172,7 +173,7 @@ static void pin(Pin *p, const Sequence *s, const FeatureSet *features, GString *
         p->insns[num].at = (uint16_t)at;
     }
     JitSource source = {.insns = p->insns, .num = num, .rip = 0x401000, .lin = 0x401000,
-                        .mode = jit_mode(p->jit->cpu), .num_pages = 1, .pages = {{.itlb_id = 1}}};
+                        .mode = jit_mode(p->jit->cpu), .loops = true, .num_pages = 1, .pages = {{.itlb_id = 1}}};
     JitCode code;
     jit_flush(p->jit);
     memset(p->jit->next, INT3, ROOM);
