@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The interpreter's decoded-block cache. */
-#include "accel/interp/interp.h"
+#include "accel/interp/versions.h"
 
 #include <string.h>
 #include <sys/mman.h>
 
-#include "accel/tcg/chaos.h"
 #include "softmmu/core/machine.h"
 #include "target/x86/cpuid.h"
 #include "target/x86/disas.h"
@@ -71,35 +70,10 @@ void *block_alloc(BlockCache *c, size_t size)
     return p;
 }
 
-/* Code outside RAM changes only with the memory map; a dead block never becomes valid by itself. */
-static const uint64_t never_changes = 0, always_changed = 1;
-
 static unsigned bucket_of(gpa_t phys, unsigned code_size)
 {
     /* functions are aligned, so that the low bits tell little: all bits into the high ones */
     return (unsigned)((phys << 2 | code_size) * 0x9e3779b97f4a7c15u >> (64 - BLOCK_BUCKET_BITS));
-}
-
-/*
- * Announce that granules of a RAM page are about to be decoded: from now on writes there are seen.  A page that held no
- * code may still be writable through some vCPU's TLB: all are stopped to take that away.  Only then is it watched, so that
- * nobody takes a page for watched that another is about to protect.
- */
-static void watch_granules(const InterpVcpu *v, size_t page, uint64_t granules)
-{
-    Machine *m = v->cpu->machine;
-    uint64_t *code = &m->ram->pages[page].code, old = __atomic_load_n(code, __ATOMIC_SEQ_CST);
-    while (old != 0) {
-        if (__atomic_compare_exchange_n(code, &old, old | granules, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
-            return;
-        }
-    }
-    exclusive_begin(m->lock);
-    __atomic_fetch_or(code, granules, __ATOMIC_SEQ_CST);
-    for (unsigned i = 0; i < m->num_cpus; i++) {
-        tlb_protect_page(m->cpus[i], m->ram->host + (page << PAGE_SHIFT));
-    }
-    exclusive_end(m->lock);
 }
 
 static void log_block(const X86Cpu *cpu, const Block *b, gva_t rip)
@@ -133,164 +107,6 @@ static void decode(const X86Cpu *cpu, Block *b, const uint8_t *bytes, unsigned l
     b->bytes = (uint16_t)at;
 }
 
-static size_t page_index(const BlockCache *c, const uint8_t *host)
-{
-    return (size_t)(host - c->ram->host) >> PAGE_SHIFT;
-}
-
-/* How many of the block's bytes are in its first page. */
-static unsigned bytes_in_first(const Block *b)
-{
-    return b->host[1] ? (unsigned)(PAGE_SIZE - (b->phys & (PAGE_SIZE - 1))) : b->bytes;
-}
-
-/* The block's granules in its page n. */
-static uint64_t granules_of(const Block *b, unsigned n)
-{
-    unsigned first = bytes_in_first(b), at = (unsigned)(b->phys & (PAGE_SIZE - 1));
-    return n == 0 ? ram_granules(at, at + first - 1) : ram_granules(0, b->bytes - first - 1);
-}
-
-/* Does memory hold what the block was made of? */
-static bool same_bytes(const Block *b)
-{
-    unsigned first = bytes_in_first(b);
-    return memcmp(b->host[0], b->copy, first) == 0 &&
-           (!b->host[1] || memcmp(b->host[1], b->copy + first, b->bytes - first) == 0);
-}
-
-/* From now on writes to the block's bytes are seen. */
-static void watch_block(const InterpVcpu *v, const Block *b)
-{
-    for (unsigned n = 0; n < 2 && b->host[n]; n++) {
-        if (ram_owns(v->cache->ram, b->host[n])) {
-            watch_granules(v, page_index(v->cache, b->host[n]), granules_of(b, n));
-        }
-    }
-}
-
-/* ---- blocks by page ---- */
-
-/* Which of the block's pages is it? */
-static unsigned which_page(const BlockCache *c, const Block *b, size_t page)
-{
-    return b->host[1] && page_index(c, b->host[1]) == page;
-}
-
-static void list_block(BlockCache *c, Block *b)
-{
-    b->dead = false;
-    for (unsigned n = 0; n < 2 && b->host[n]; n++) {
-        if (!ram_owns(c->ram, b->host[n])) {
-            b->changed[n] = &never_changes;
-            continue;
-        }
-        size_t page = page_index(c, b->host[n]);
-        b->changed[n] = &c->changed[page];
-        b->in_page[n] = c->in_page[page];
-        c->in_page[page] = b;
-    }
-}
-
-static void unlist_block(BlockCache *c, Block *b)
-{
-    b->dead = true;
-    for (unsigned n = 0; n < 2 && b->host[n]; n++) {
-        b->changed[n] = &always_changed;
-        if (ram_owns(c->ram, b->host[n])) {
-            size_t page = page_index(c, b->host[n]);
-            Block **link = &c->in_page[page];
-            while (*link != b) {
-                link = &(*link)->in_page[which_page(c, *link, page)];
-            }
-            *link = b->in_page[n];
-        }
-    }
-}
-
-/* Jumps that lead to its host code stay connected: they leave there. */
-static void kill_block(BlockCache *c, Block *b)
-{
-    unlist_block(c, b);
-    for (JitCode *code = b->code; code; code = code->next) {
-        jit_disable(c->jit, code, NULL);
-    }
-    c->killed++;
-}
-
-/*
- * Something was written to the page's code: blocks that had bytes in those granules are compared with what is there now,
- * and killed if they differ.  In this order: from now on we hear of writes again, then look.
- */
-static void look_again(InterpVcpu *v, size_t page)
-{
-    BlockCache *c = v->cache;
-    uint64_t written = __atomic_exchange_n(&c->changed[page], 0, __ATOMIC_SEQ_CST);
-    for (Block *b = c->in_page[page], *next; b; b = next) {
-        unsigned n = which_page(c, b, page);
-        next = b->in_page[n];
-        if (granules_of(b, n) & written) {
-            watch_granules(v, page, granules_of(b, n));
-            if (!same_bytes(b) || (v->chaos && chaos_withholds(v->chaos))) {
-                kill_block(c, b);
-            }
-        }
-    }
-}
-
-static void look_if_changed(InterpVcpu *v, const FetchEntry *f)
-{
-    BlockCache *c = v->cache;
-    if (f->host && ram_owns(c->ram, f->host)) {
-        size_t page = page_index(c, f->host);
-        if (unlikely(__atomic_load_n(&c->changed[page], __ATOMIC_RELAXED))) {
-            look_again(v, page);
-        }
-    }
-}
-
-/* Is one of the versions of a dead block what memory holds now?  It lives again, and the others are its older ones. */
-static Block *revive(InterpVcpu *v, Block *newest)
-{
-    BlockCache *c = v->cache;
-    for (Block *b = newest, *before = NULL; b; before = b, b = b->older) {
-        if (!same_bytes(b)) {
-            continue;
-        }
-        watch_block(v, b);
-        if (!same_bytes(b)) {
-            continue;
-        }
-        if (before) {
-            before->older = b->older;
-            b->older = newest;
-        }
-        list_block(c, b);
-        for (JitCode *code = b->code; code; code = code->next) {
-            jit_enable(c->jit, code);
-        }
-        c->revived++;
-        return b;
-    }
-    return NULL;
-}
-
-/* A few versions are kept; jumps that still lead to others leave there. */
-static void forget_oldest(BlockCache *c, Block *b)
-{
-    for (unsigned n = 0; n < BLOCK_MAX_OLDER && b; n++) {
-        b = b->older;
-    }
-    for (Block *old = b ? b->older : NULL; old; old = old->older) {
-        for (JitCode *code = old->code; code; code = code->next) {
-            jit_disable(c->jit, code, NULL);
-        }
-    }
-    if (b) {
-        b->older = NULL;
-    }
-}
-
 /* ---- new blocks ---- */
 
 /*
@@ -309,8 +125,8 @@ static bool decode_watched(const InterpVcpu *v, Block *b, const FetchEntry *f, u
         return true;
     }
     b->copy = memcpy(&b->insns[b->num], bytes, b->bytes);
-    watch_block(v, b);
-    return same_bytes(b);
+    block_watch(v, b);
+    return block_same_bytes(b);
 }
 
 /*
@@ -336,8 +152,8 @@ static bool decode_crossing(const InterpVcpu *v, Block *b, const CodePages *page
         return false;
     }
     b->copy = memcpy(&b->insns[1], bytes, b->bytes);
-    watch_block(v, b);
-    return same_bytes(b);
+    block_watch(v, b);
+    return block_same_bytes(b);
 }
 
 static Block *new_block(InterpVcpu *v, const CodePages *pages, unsigned offset)
@@ -358,8 +174,8 @@ static Block *add_block(InterpVcpu *v, Block *b, Block *older)
     b->code = NULL;
     b->link[0] = b->link[1] = (BlockLink){.tlb_gen = ~0ull};
     b->older = older;
-    forget_oldest(c, b);
-    list_block(c, b);
+    block_forget_oldest(c, b);
+    block_list(c, b);
     c->used += (sizeof(Block) + b->num * sizeof(Insn) + b->bytes + 15) & ~(size_t)15;
     c->decoded += b->num;
     Block **bucket = &c->buckets[bucket_of(b->phys, b->code_size)];
@@ -395,7 +211,7 @@ static bool second_page_fits(InterpVcpu *v, const Block *b, CodePages *pages)
     if (pages->second->phys != b->phys2) {
         return false;
     }
-    look_if_changed(v, pages->second); /* may kill it */
+    blocks_look_if_changed(v, pages->second); /* may kill it */
     return true;
 }
 
@@ -423,7 +239,7 @@ static Block *find_in_bucket(InterpVcpu *v, CodePages *pages, unsigned offset, B
                 continue;
             }
             *dead = b;
-            b = revive(v, b);
+            b = block_revive(v, b);
         }
         if (b) {
             b->next = *bucket; /* to the front: most of a bucket's blocks are cold */
@@ -457,7 +273,7 @@ Block *block_fetch(InterpVcpu *v, CodePages *pages)
     if (!pages->first->host) {
         return NULL;
     }
-    look_if_changed(v, pages->first);
+    blocks_look_if_changed(v, pages->first);
     Block *dead = NULL, *b = find_in_bucket(v, pages, offset, &dead);
     if (b) {
         return inside_limit(cpu, b);
