@@ -265,8 +265,10 @@ static void check_by_slot(Tr *t, const Shared *s, unsigned alone)
 {
     bool stack = s->base == RSP && s->index == REG_ZERO;
     HostOp lin = linear(t, s, s->reg);
-    if (lin.base != s->reg || lin.disp) {
+    if (lin.disp) {
         asm_lea64(&t->a, s->reg, lin);
+    } else if (lin.base != s->reg) {
+        asm_mov_rr(&t->a, s->reg, lin.base);
     }
     tr_slot_shared(t, s->reg, (unsigned)(s->hi - s->lo), s->write, stack, alone);
     asm_store64(&t->a, home(t, s), s->reg);
