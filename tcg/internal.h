@@ -253,6 +253,7 @@ typedef struct Tr {
     const uint8_t *again;     /* where the second copy of such a block begins, or NULL, */
     uint8_t *again_from;      /* the first one's jump there, */
     FlagDesc again_desc;      /* and where the flags are then */
+    uint8_t first_slot[NUM_MEM_MODES][2][4]; /* Jit.next_slot at the block's beginning: both copies use the same */
     bool is_alone;            /* one of these is being emitted: nothing is shared */
     int last_vector;          /* number of the last instruction that runs on the host's vector registers, or -1 */
     uint8_t *vectors_from, *vectors_back; /* the entry's jump to fetch them, and where it goes on */

@@ -459,6 +459,7 @@ static void translate_again(Tr *t)
     asm_patch(t->again_from, t->again);
     check_bytes(t, 0);
     check_attention(t);
+    memcpy(t->jit->next_slot, t->first_slot, sizeof(t->first_slot));
     memset(t->shared, 0, sizeof(t->shared));
     t->place = FLAGS_IN_DESC;
     t->desc = t->again_desc;
@@ -481,6 +482,7 @@ bool jit_translate(Jit *jit, const JitSource *src, JitCode *out)
     }
     flags_liveness(src->insns, src->num, t.live);
     t.loops = is_loop(&t);
+    memcpy(t.first_slot, jit->next_slot, sizeof(t.first_slot));
     *out = (JitCode){.rip = src->rip, .lin = src->lin, .mode = src->mode, .num_pages = src->num_pages};
     memcpy(out->pages, src->pages, sizeof(out->pages));
     emit_entry(&t, out);
