@@ -26,6 +26,8 @@ static inline unsigned jit_table_index(gva_t rip)
 /* An address no instruction has, for the first place while that is empty; a guest that jumps there looks in another one. */
 #define JIT_NO_RIP (1ull << 63 | 1 << 4)
 
+enum { SLOT_CLASSES = 4 }; /* widths of operands, for X86Cpu.slot */
+
 struct Jit {
     X86Cpu *cpu;
     uint8_t *rw, *rx;     /* two mappings of the same memory: written here, run there */
@@ -43,7 +45,8 @@ struct Jit {
     const uint8_t *load_flags;
     const uint8_t *spill_vectors, *load_xmm, *load_ymm; /* flags and general registers stay but for the flags of spill */
     const uint8_t *fetch_x87; /* the guest's x87 state into the host; only flags change */
-    uint8_t next_slot[NUM_MEM_MODES][2][4]; /* of X86Cpu.slot, by width: they are given out in turn */
+    const uint8_t *slot_miss[NUM_MEM_MODES][2][SLOT_CLASSES][2]; /* by write, width; [1]: the address is in H_T2 */
+    uint8_t next_slot[NUM_MEM_MODES][2][SLOT_CLASSES]; /* of X86Cpu.slot, by width: they are given out in turn */
 };
 
 /*
@@ -344,6 +347,7 @@ void tr_slot_stack(Tr *t, unsigned size, bool write, bool wants_flags);
 /* Either, failing into Tr.alone[alone]. */
 void tr_slot_shared(Tr *t, unsigned host, unsigned size, bool write, bool stack, unsigned alone);
 void tr_slots_emit_misses(Tr *t);
+void slots_emit_runtime(Jit *jit, Asm *a);
 
 /* ---- share.c ---- */
 

@@ -365,9 +365,10 @@ static const uint8_t *emit_call_miss(const Jit *jit, Asm *a)
 
 void runtime_emit(Jit *jit)
 {
-    enum { RUNTIME_SIZE = 8192 };
+    enum { RUNTIME_SIZE = 16384 };
     Asm a = {.p = jit->rw, .end = jit->rw + RUNTIME_SIZE};
     vectors_emit_runtime(jit, &a);
+    slots_emit_runtime(jit, &a);
     jit->enter = emit_enter(&a);
     emit_exits(jit, &a);
     jit->dispatch = emit_dispatch(jit, &a, (const void *)jit_next);

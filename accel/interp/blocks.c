@@ -70,10 +70,14 @@ void *block_alloc(BlockCache *c, size_t size)
     return p;
 }
 
+/*
+ * Places 16 bytes apart, as functions are, have buckets side by side: code that is met in order meets few cache lines.  The
+ * bits below and above stir.
+ */
 static unsigned bucket_of(gpa_t phys, unsigned code_size)
 {
-    /* functions are aligned, so that the low bits tell little: all bits into the high ones */
-    return (unsigned)((phys << 2 | code_size) * 0x9e3779b97f4a7c15u >> (64 - BLOCK_BUCKET_BITS));
+    uint64_t n = phys >> 4, low = (phys & 15) << 2 | code_size;
+    return (unsigned)(n ^ n >> BLOCK_BUCKET_BITS * 3 / 4 ^ low << (BLOCK_BUCKET_BITS - 6)) & (BLOCK_BUCKETS - 1);
 }
 
 static void log_block(const X86Cpu *cpu, const Block *b, gva_t rip)

@@ -22,7 +22,7 @@ struct JitCode;
 #define BLOCK_MAX_INSNS 32
 #define BLOCK_MAX_BYTES (BLOCK_MAX_INSNS * 15)
 #define BLOCK_MAX_OLDER 3 /* versions of a block kept besides the last one */
-#define BLOCK_BUCKET_BITS 17
+#define BLOCK_BUCKET_BITS 18
 #define BLOCK_BUCKETS (1u << BLOCK_BUCKET_BITS)
 #define JUMP_CACHE_SIZE (1u << 12)
 #define BLOCK_ARENA_SIZE (16 * MIB) /* without a translator */
