@@ -133,6 +133,11 @@ typedef struct FlagDesc {
     int32_t imm;
 } FlagDesc;
 #define DESC_STORED 0xfe
+static inline bool same_desc(const FlagDesc *x, const FlagDesc *y)
+{
+    return x->kind == y->kind &&
+           (x->kind == DESC_NONE || (x->log2 == y->log2 && x->a == y->a && x->b == y->b && x->imm == y->imm));
+}
 typedef enum FlagPlace {
     FLAGS_IN_CPU,  /* cc_op, cc_dst, cc_src are right */
     FLAGS_IN_HOST, /* the host's flags; perhaps a desc too */

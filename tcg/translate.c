@@ -119,7 +119,7 @@ bool tr_again_if(Tr *t, unsigned cc)
 {
     const FlagDesc *d = &t->desc;
     if (!t->loops || t->n != t->src->num - 1 || t->place != FLAGS_IN_HOST || d->kind == DESC_NONE ||
-        d->a == DESC_STORED || d->b == DESC_STORED || (t->again && memcmp(d, &t->again_desc, sizeof(*d)) != 0)) {
+        d->a == DESC_STORED || d->b == DESC_STORED || (t->again && !same_desc(d, &t->again_desc))) {
         return false;
     }
     uint8_t *from = asm_jcc(&t->a, cc);
@@ -256,7 +256,7 @@ static void emit_stub(Tr *t, const Stub *s)
 
 static bool same_flags(const Tr *t, const Alone *o)
 {
-    return t->place == o->back_place && memcmp(&t->desc, &o->back_desc, sizeof(t->desc)) == 0;
+    return t->place == o->back_place && same_desc(&t->desc, &o->back_desc);
 }
 
 /* Back into the block if the check holds for what follows, and the state of the flags allows to do it; or to its successor. */
