@@ -92,16 +92,8 @@ static void enter(Tr *t, unsigned cpl, unsigned mem)
 bool emit_syscall(Tr *t)
 {
     Asm *a = &t->a;
-    tr_flags_load(t);
-    tr_flags_to_cpu(t);
-    t->place = FLAGS_IN_CPU;
-    t->desc.kind = DESC_NONE;
-    asm_byte(a, 0x9c); /* pushfq; pop T2 */
-    asm_byte(a, 0x41);
-    asm_byte(a, 0x58 | (H_T2 & 7));
+    tr_eflags(t);
     check(t, CPU_MEM(eflags), FL_AC | FL_TF | FL_RF);
-    and_imm(a, H_T2, FL_OSZAPC);
-    asm_op(a, 0, ENC_1, 0x0b, H_T2, CPU_MEM(eflags));
     asm_store64(a, guest_home(R11), H_T2);
     asm_mov_imm(a, H_RCX, t->rip[t->n + 1]);
     asm_op(a, 0, ENC_1, 0x8b, H_T1, CPU_MEM(msr.fmask));

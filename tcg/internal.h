@@ -352,6 +352,7 @@ void tr_slot_stack(Tr *t, unsigned size, bool write, bool wants_flags);
 /* Either, failing into Tr.alone[alone]. */
 void tr_slot_shared(Tr *t, unsigned host, unsigned size, bool write, bool stack, unsigned alone);
 void tr_slots_emit_misses(Tr *t);
+/* The routines that fill a slot from the TLB, one for each kind: the sites call them. */
 void slots_emit_runtime(Jit *jit, Asm *a);
 
 /* ---- share.c ---- */

@@ -4,12 +4,12 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
 #include "accel/tcg/chaos.h"
 #include "accel/tcg/check.h"
 #include "accel/tcg/options.h"
 #include "accel/tcg/stats.h"
+#include "hw/core/host_ticks.h"
 #include "softmmu/core/machine.h"
 #include "target/x86/debug.h"
 #include "target/x86/flags.h"
@@ -145,13 +145,6 @@ static bool can_wake(const X86Cpu *cpu, uint32_t events)
  */
 #define POLL_FIRST_NS 10000
 #define POLL_MOST_NS 50000
-
-static int64_t host_ns(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
-}
 
 static bool poll_for_event(const InterpVcpu *v, int64_t until)
 {
