@@ -9,17 +9,6 @@
 #include "target/x86/mem.h"
 #include "target/x86/pvclock.h"
 
-static bool fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static bool fail(GError **error, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    g_autofree char *text = g_strdup_vprintf(format, args);
-    va_end(args);
-    g_set_error_literal(error, OPTS_ERROR, OPTS_USAGE, text);
-    return false;
-}
-
 /* The guest has seen what its processors can: another engine must have all of it. */
 static bool check_features(const Machine *m, const AccelOps *ops, GError **error)
 {
@@ -33,7 +22,7 @@ static bool check_features(const Machine *m, const AccelOps *ops, GError **error
     }
     CpuModel model = *m->cpus[0]->model;
     g_autofree char *lost = cpu_model_limit(&model, &available);
-    return !lost || fail(error, "%s on this host lacks what the guest's processors have: %s", ops->name, lost);
+    return !lost || bad_usage(error, "%s on this host lacks what the guest's processors have: %s", ops->name, lost);
 }
 
 /* Machine paused. */
@@ -94,7 +83,7 @@ bool accel_switch(Machine *m, const char *text, GError **error)
     const AccelOps *ops = accel_find(name);
     bool running = run_state(m->run) == RUN_RUNNING;
     if (!ops) {
-        return fail(error, "'%s' is not an accelerator; -accel help lists them", name);
+        return bad_usage(error, "'%s' is not an accelerator; -accel help lists them", name);
     }
     if ((ops->probe && !ops->probe(error)) || !check_features(m, ops, error)) {
         return false;

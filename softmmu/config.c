@@ -20,17 +20,6 @@ void config_note(const Config *c, const char *format, ...)
     va_end(args);
 }
 
-static bool fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static bool fail(GError **error, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    g_autofree char *text = g_strdup_vprintf(format, args);
-    va_end(args);
-    g_set_error_literal(error, OPTS_ERROR, OPTS_USAGE, text);
-    return false;
-}
-
 /* ---- options of which only some values exist ---- */
 
 static bool only_none(const Config *c, OptionId id, const char *also, GError **error)
@@ -39,8 +28,8 @@ static bool only_none(const Config *c, OptionId id, const char *also, GError **e
     const OptionUse *use;
     while ((use = options_next(c->options, id, &pos))) {
         if (strcmp(use->arg, "none") != 0 && (!also || strcmp(use->arg, also) != 0)) {
-            return fail(error, "-%s %s: known option, but only none is supported so far", option_rows[id].name,
-                        use->arg);
+            return bad_usage(error, "-%s %s: known option, but only none is supported so far", option_rows[id].name,
+                             use->arg);
         }
     }
     return true;
@@ -139,7 +128,7 @@ static bool read_echr(Config *c, GError **error)
     const char *text = options_last(c->options, OPT_ECHR);
     uint64_t n = 1;
     if (text && (!parse_uint(text, &n) || n > 255)) {
-        return fail(error, "-echr %s: the escape character is a number from 0 (none) to 255; Ctrl-A is 1", text);
+        return bad_usage(error, "-echr %s: the escape character is a number from 0 (none) to 255; Ctrl-A is 1", text);
     }
     c->escape = n;
     return true;
@@ -161,7 +150,7 @@ static bool read_uuid(const Config *c, GError **error)
 {
     const char *text = options_last(c->options, OPT_UUID);
     if (text && !g_uuid_string_is_valid(text)) {
-        return fail(error, "-uuid %s: the form is 01234567-89ab-cdef-0123-456789abcdef", text);
+        return bad_usage(error, "-uuid %s: the form is 01234567-89ab-cdef-0123-456789abcdef", text);
     }
     return true;
 }
@@ -200,7 +189,7 @@ static bool read_globals(Config *c, GError **error)
             apply_global(c, opts_str(opts, "driver", ""), opts_str(opts, "property", ""),
                          opts_str(opts, "value", ""));
         } else {
-            return fail(error, "-global %s: the form is DEVICE.PROPERTY=VALUE", use->arg);
+            return bad_usage(error, "-global %s: the form is DEVICE.PROPERTY=VALUE", use->arg);
         }
     }
     return true;
@@ -260,8 +249,8 @@ static char *find_firmware(const Config *c, const char *name, GError **error)
             return g_steal_pointer(&path);
         }
     }
-    fail(error, "could not find firmware '%s'; -L DIR says where to look, Debian's package seabios has bios-256k.bin",
-         name);
+    bad_usage(error, "could not find firmware '%s'; -L DIR says where to look, Debian's package seabios has bios-256k.bin",
+              name);
     return NULL;
 }
 
@@ -272,11 +261,11 @@ bool config_boot_file(Config *c, GError **error)
     c->kernel = g_strdup(kernel);
     if (c->options->file) {
         if (c->strict) {
-            return fail(error, "%s: a disk image, which is not supported yet; kernels start with -kernel FILE",
-                        c->options->file);
+            return bad_usage(error, "%s: a disk image, which is not supported yet; kernels start with -kernel FILE",
+                             c->options->file);
         }
         if (kernel) {
-            return fail(error, "%s: disks are not supported yet beside -kernel %s", c->options->file, kernel);
+            return bad_usage(error, "%s: disks are not supported yet beside -kernel %s", c->options->file, kernel);
         }
         if (!detect_kernel(c->options->file, &linux_image, error)) {
             return false;
@@ -290,7 +279,7 @@ bool config_boot_file(Config *c, GError **error)
         add_console(c);
     }
     if (!c->kernel && (c->board.initrd || c->board.append)) {
-        return fail(error, "-%s: only allowed with -kernel", c->board.initrd ? "initrd" : "append");
+        return bad_usage(error, "-%s: only allowed with -kernel", c->board.initrd ? "initrd" : "append");
     }
     if (c->kernel) {
         return true; /* it starts without firmware */

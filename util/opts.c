@@ -84,6 +84,16 @@ void opts_fail(const Opts *opts, const Opt *opt, GError **error, const char *for
     va_end(args);
 }
 
+bool bad_usage(GError **error, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    g_autofree char *text = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_set_error_literal(error, OPTS_ERROR, OPTS_USAGE, text);
+    return false;
+}
+
 /* ---- taking apart ---- */
 
 static void opt_clear(void *item)

@@ -56,6 +56,8 @@ void opts_fail(const Opts *opts, const Opt *opt, GError **error, const char *for
 /* The same for any text: the caret stands under [at, at + len). */
 void opts_fail_at(const char *name, const char *text, unsigned at, unsigned len, GError **error, const char *format,
                   ...) G_GNUC_PRINTF(6, 7);
+/* Error OPTS_USAGE with this message alone; false. */
+bool bad_usage(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* on, off, yes, no, true, false, y, n (any case). */
 bool parse_bool(const char *text, bool *value);

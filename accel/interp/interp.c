@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The interpreter's run loop, events, HLT and threads. */
+/* The interpreter's run loop, events and HLT. */
 #include "accel/interp/interp.h"
 
 #include <inttypes.h>
@@ -125,8 +125,10 @@ static void take_init(X86Cpu *cpu)
 }
 
 /* Something could be delivered to a sleeping CPU. */
-static bool can_wake(const X86Cpu *cpu, uint32_t events)
+static bool can_wake(const void *opaque)
 {
+    const X86Cpu *cpu = opaque;
+    uint32_t events = __atomic_load_n(&cpu->events, __ATOMIC_SEQ_CST);
     if (cpu->wait_sipi) {
         return events & (EVENT_INIT | EVENT_SIPI | EVENT_STOP | EVENT_FLUSH);
     }
@@ -151,7 +153,7 @@ static bool poll_for_event(const InterpVcpu *v, int64_t until)
     enum { LOOKS = 16 }; /* between two questions for the time */
     do {
         for (unsigned i = 0; i < LOOKS; i++) {
-            if (can_wake(v->cpu, __atomic_load_n(&v->cpu->events, __ATOMIC_SEQ_CST))) {
+            if (can_wake(v->cpu)) {
                 return true;
             }
             spin_hint();
@@ -171,44 +173,17 @@ static void adapt_poll(InterpVcpu *v, int64_t slept)
 
 static void sleep_until_event(InterpVcpu *v)
 {
-    X86Cpu *cpu = v->cpu;
     int64_t start = v->may_poll ? host_ns() : 0;
-    gate_leave(&v->gate);
+    gate_leave(&v->thread.gate);
     if (v->poll_ns && poll_for_event(v, start + v->poll_ns)) {
-        gate_enter(&v->gate);
+        gate_enter(&v->thread.gate);
         return;
     }
-    g_mutex_lock(&v->mutex);
-    v->sleeping = true;
-    while (!can_wake(cpu, __atomic_load_n(&cpu->events, __ATOMIC_SEQ_CST)) && !v->stop && !v->quit) {
-        g_cond_wait(&v->cond, &v->mutex);
-    }
-    v->sleeping = false;
-    g_mutex_unlock(&v->mutex);
-    gate_enter(&v->gate);
+    vcpu_sleep(&v->thread, can_wake, v->cpu);
+    gate_enter(&v->thread.gate);
     if (v->may_poll) {
         adapt_poll(v, host_ns() - start);
     }
-}
-
-/* Park while the accelerator is paused.  False when the thread must end. */
-static bool park(InterpVcpu *v)
-{
-    fpu_sync(v->cpu); /* others may look at it now */
-    gate_leave(&v->gate);
-    g_mutex_lock(&v->mutex);
-    while (v->stop && !v->quit) {
-        v->paused = true;
-        g_cond_broadcast(&v->cond);
-        g_cond_wait(&v->cond, &v->mutex);
-    }
-    v->paused = false;
-    bool quit = v->quit;
-    g_mutex_unlock(&v->mutex);
-    if (!quit) {
-        gate_enter(&v->gate);
-    }
-    return !quit;
 }
 
 /* Serve what other threads asked for, highest priority first.  False when the thread must end. */
@@ -217,13 +192,14 @@ static bool serve_events(InterpVcpu *v)
     X86Cpu *cpu = v->cpu;
     __atomic_store_n(&cpu->attention, false, __ATOMIC_SEQ_CST);
     if (exclusive_pending(cpu->machine->lock)) {
-        gate_leave(&v->gate);
-        gate_enter(&v->gate);
+        gate_leave(&v->thread.gate);
+        gate_enter(&v->thread.gate);
     }
     uint32_t events = __atomic_load_n(&cpu->events, __ATOMIC_SEQ_CST);
     if (events & EVENT_STOP) {
         cpu_lower_event(cpu, EVENT_STOP);
-        if (!park(v)) {
+        fpu_sync(cpu); /* others may look at it now */
+        if (!vcpu_park(&v->thread)) {
             return false;
         }
         __atomic_store_n(&cpu->attention, true, __ATOMIC_SEQ_CST); /* look again at what else came */
@@ -323,32 +299,17 @@ static void run_loop(InterpVcpu *v)
 static void *vcpu_thread(void *opaque)
 {
     InterpVcpu *v = opaque;
-    cpu_set_current(v->cpu);
-    gate_register(v->cpu->machine->lock, &v->gate);
-    gate_enter(&v->gate);
-    if (park(v)) {
+    vcpu_thread_begin(&v->thread);
+    if (vcpu_park(&v->thread)) {
         run_loop(v);
     }
-    gate_unregister(&v->gate);
-    g_mutex_lock(&v->mutex);
-    v->paused = true;
-    g_cond_broadcast(&v->cond);
-    g_mutex_unlock(&v->mutex);
+    vcpu_thread_end(&v->thread);
     return NULL;
-}
-
-static void wake(InterpVcpu *v)
-{
-    g_mutex_lock(&v->mutex);
-    if (v->sleeping) {
-        g_cond_broadcast(&v->cond);
-    }
-    g_mutex_unlock(&v->mutex);
 }
 
 static void interp_kick_cpu(X86Cpu *cpu)
 {
-    wake(cpu->engine);
+    vcpu_wake(&((InterpVcpu *)cpu->engine)->thread);
 }
 
 static void gate_kick(void *opaque)
@@ -412,6 +373,7 @@ bool interp_vcpu_create(Accel *accel, struct X86Cpu *cpu, GError **error)
         return false;
     }
     InterpVcpu *v = g_new0(InterpVcpu, 1);
+    vcpu_thread_init(&v->thread, cpu, gate_kick, NULL);
     v->cpu = cpu;
     v->cache = cache;
     if (a->translate && a->tcg.check) {
@@ -421,55 +383,21 @@ bool interp_vcpu_create(Accel *accel, struct X86Cpu *cpu, GError **error)
         v->chaos = chaos_new(v, a->tcg.chaos);
         jit_set_slow_hook(cache->jit, chaos_at_slow_path, v->chaos);
     }
-    v->gate = (VcpuGate){.lock = accel->machine->lock, .kick_flag = &cpu->attention, .kick = gate_kick};
-    v->stop = true;
     v->may_poll = accel->machine->num_cpus > 1 && g_get_num_processors() >= accel->machine->num_cpus;
-    g_mutex_init(&v->mutex);
-    g_cond_init(&v->cond);
     cpu->engine = v;
     cpu->kick = interp_kick_cpu;
     g_ptr_array_add(a->vcpus, v);
-    g_autofree char *name = g_strdup_printf("vcpu %u", cpu->index);
-    v->thread = g_thread_try_new(name, vcpu_thread, v, error);
-    return v->thread != NULL;
+    return vcpu_thread_start(&v->thread, vcpu_thread, v, error);
 }
 
-/* Ask, then wait with the machine lock released: a vCPU may be waiting for it in a device access. */
 void interp_pause(Accel *accel)
 {
-    InterpAccel *a = container_of(accel, InterpAccel, accel);
-    for (guint i = 0; i < a->vcpus->len; i++) {
-        InterpVcpu *v = g_ptr_array_index(a->vcpus, i);
-        g_mutex_lock(&v->mutex);
-        v->stop = true;
-        g_cond_broadcast(&v->cond);
-        g_mutex_unlock(&v->mutex);
-        cpu_raise_event(v->cpu, EVENT_STOP);
-    }
-    machine_unlock(accel->machine->lock);
-    for (guint i = 0; i < a->vcpus->len; i++) {
-        InterpVcpu *v = g_ptr_array_index(a->vcpus, i);
-        g_mutex_lock(&v->mutex);
-        while (!v->paused) {
-            g_cond_wait(&v->cond, &v->mutex);
-        }
-        g_mutex_unlock(&v->mutex);
-    }
-    machine_lock(accel->machine->lock);
+    vcpu_threads_pause(container_of(accel, InterpAccel, accel)->vcpus, accel->machine->lock);
 }
 
 void interp_resume(Accel *accel)
 {
-    InterpAccel *a = container_of(accel, InterpAccel, accel);
-    for (guint i = 0; i < a->vcpus->len; i++) {
-        InterpVcpu *v = g_ptr_array_index(a->vcpus, i);
-        g_mutex_lock(&v->mutex);
-        v->stop = false;
-        v->paused = false;
-        __atomic_store_n(&v->cpu->attention, true, __ATOMIC_SEQ_CST);
-        g_cond_broadcast(&v->cond);
-        g_mutex_unlock(&v->mutex);
-    }
+    vcpu_threads_resume(container_of(accel, InterpAccel, accel)->vcpus);
 }
 
 void interp_destroy(Accel *accel)
@@ -478,21 +406,13 @@ void interp_destroy(Accel *accel)
     space_remove_listener(accel->machine->memory, map_changed, a);
     for (guint i = 0; i < a->vcpus->len; i++) {
         InterpVcpu *v = g_ptr_array_index(a->vcpus, i);
-        g_mutex_lock(&v->mutex);
-        v->stop = v->quit = true;
-        g_cond_broadcast(&v->cond);
-        g_mutex_unlock(&v->mutex);
-        cpu_raise_event(v->cpu, EVENT_STOP);
-        if (v->thread) {
-            g_thread_join(v->thread);
-        }
+        vcpu_thread_join(&v->thread);
         v->cpu->engine = NULL;
         v->cpu->kick = NULL;
         block_cache_free(v->cache);
         check_free(v->check);
         chaos_free(v->chaos);
-        g_mutex_clear(&v->mutex);
-        g_cond_clear(&v->cond);
+        vcpu_thread_fini(&v->thread);
         g_free(v);
     }
     g_ptr_array_free(a->vcpus, TRUE);

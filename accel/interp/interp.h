@@ -7,7 +7,7 @@
 #pragma once
 
 #include "accel/accel.h"
-#include "softmmu/core/exclusive.h"
+#include "accel/thread.h"
 #include "target/x86/cpu.h"
 #include "target/x86/insn.h"
 
@@ -78,19 +78,13 @@ typedef struct BlockCache {
 } BlockCache;
 
 typedef struct InterpVcpu {
+    VcpuThread thread;
     X86Cpu *cpu;
-    GThread *thread;
-    VcpuGate gate;
     BlockCache *cache;
     struct Chaos *chaos; /* or NULL */
     bool traced;       /* -d exec: blocks are not connected */
     struct Check *check; /* the translator in step with the interpreter, or NULL */
     Insn scratch;      /* the instruction of a step outside the cache */
-    GMutex mutex;
-    GCond cond;
-    bool sleeping;     /* guarded by mutex */
-    bool paused;       /* guarded by mutex: the thread is parked */
-    bool stop, quit;   /* guarded by mutex: asked to park, to end */
     bool may_poll;     /* another vCPU may send events, and the host has a core for each */
     int64_t poll_ns;   /* how long HLT looks for an event before it sleeps */
 } InterpVcpu;

@@ -14,6 +14,7 @@
 
 #include "accel/accel.h"
 #include "accel/kvm/sys.h"
+#include "accel/thread.h"
 #include "softmmu/core/machine.h"
 #include "target/x86/cpu.h"
 
@@ -73,6 +74,7 @@ static inline bool kvm_has_lapics(const KvmAccel *k)
 }
 
 typedef struct KvmVcpu {
+    VcpuThread thread;
     KvmAccel *kvm;
     X86Cpu *cpu;
     int fd;
@@ -94,14 +96,7 @@ typedef struct KvmVcpu {
     bool running;              /* atomic: in KVM_RUN, or about to be */
     bool announced;            /* a rescue was logged */
 
-    GThread *thread;
-    pthread_t id;
-    VcpuGate gate;
-    GMutex mutex;
-    GCond cond;
-    bool sleeping;             /* guarded by mutex */
-    bool paused;               /* guarded by mutex: the thread is parked */
-    bool stop, quit;           /* guarded by mutex: asked to park, to end */
+    pthread_t id;              /* of the thread */
 
     struct {
         uint64_t runs, io, mmio, halt, window, msr, rescues, rescued, fetches;
@@ -118,6 +113,11 @@ int kvm_probe(const KvmSys *sys, KvmCaps *caps, GError **error);
 bool kvm_usable(const KvmSys *sys, GError **error);
 
 /* ---- kvm.c ---- */
+
+static inline KvmAccel *kvm_of(Accel *accel)
+{
+    return container_of(accel, KvmAccel, accel);
+}
 
 /* As AccelOps.create, over other system calls. */
 Accel *kvm_new(struct Machine *m, const KvmSys *sys, const char *opts, GError **error);
@@ -169,12 +169,33 @@ void kvm_probe_msrs(KvmAccel *k, int vcpu_fd);
 /* Part of the state that moves: when KVM refuses an access to it, that is final. */
 bool kvm_msr_moves(uint32_t msr);
 
+/* ---- vm.c ---- */
+
+/* *error from -errno and what was tried; false. */
+bool kvm_fail(GError **error, int r, const char *what);
+/* The virtual machine of kvm->fd; its parts that exist on failure are closed by the caller. */
+bool kvm_set_up_vm(KvmAccel *k, GError **error);
+
 /* ---- vcpu.c ---- */
 
-void *kvm_vcpu_thread(void *opaque);
-void kvm_vcpu_wake(KvmVcpu *v);
+/* As AccelOps. */
+bool kvm_vcpu_create(Accel *accel, struct X86Cpu *cpu, GError **error);
+void kvm_kick(Accel *accel, struct X86Cpu *cpu);
+/* Its thread has ended. */
+void kvm_vcpu_free(KvmVcpu *v);
+
+/* ---- run.c ---- */
+
+/* The loop of a vCPU's thread; opaque is the KvmVcpu. */
+void *kvm_vcpu_run(void *opaque);
 /* Any thread. */
 void kvm_vcpu_kick(KvmVcpu *v);
+
+/* ---- pause.c ---- */
+
+/* As AccelOps. */
+void kvm_pause(Accel *accel);
+void kvm_resume(Accel *accel);
 
 /* ---- exits.c ---- */
 
