@@ -406,8 +406,6 @@ void tr_call_insn(Tr *t);
 void tr_exit_to(Tr *t, gva_t rip);          /* direct */
 void tr_exit_indirect(Tr *t);               /* to the address in H_ADDR */
 void tr_exit_if(Tr *t, unsigned cc, gva_t taken, gva_t other);
-/* The way back of a loop; false when this is none, or the flags are not where its second copy expects them. */
-bool tr_again_if(Tr *t, unsigned cc);
 /* The guest's CALL, after its push: to rip, or to the address in H_ADDR. */
 void tr_call_to(Tr *t, gva_t rip);
 void tr_call_indirect(Tr *t);
@@ -415,6 +413,20 @@ void tr_call_code(Tr *t); /* to the host's code whose address is in jit_target *
 /* Look H_ADDR up in the table: a jump taken when it is not there; else the code is tr_table_code(). */
 uint8_t *asm_table_lookup(Asm *a);
 HostOp asm_table_code(void);
+
+/* The block's instructions, from the first one, and its ways out. */
+void tr_insns(Tr *t);
+/* Leave by Tr.leave when the block's bytes may have changed, or somebody waits. */
+void tr_check_still(Tr *t);
+
+/* ---- loops.c ---- */
+
+/* Is the block one that jumps to its own beginning, and may stay in its code? */
+bool tr_is_loop(const Tr *t);
+/* The way back of a loop; false when this is none, or the flags are not where its second copy expects them. */
+bool tr_again_if(Tr *t, unsigned cc);
+/* The second copy of a loop, if its way back wants one. */
+void tr_loop_again(Tr *t);
 
 /* ---- emit.c: true when it translated instruction i ---- */
 bool emit_insn(Tr *t, const Insn *i);

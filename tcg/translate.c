@@ -93,45 +93,6 @@ void tr_exit_if(Tr *t, unsigned cc, gva_t taken, gva_t other)
     tr_exit_to(t, other);
 }
 
-/*
- * A block that jumps to its own beginning is there twice.  The second copy begins where the flags are what the jump's own
- * comparison left, so neither copy stores them on the way round: who stops inside stores them, and the way out.
- */
-static bool is_loop(const Tr *t)
-{
-    enum { MAX_LOOP = MAX_INSNS / 2 }; /* so that stubs and ways out of two copies fit */
-    const JitSource *src = t->src;
-    const Insn *last = &src->insns[src->num - 1];
-    if (!src->loops || src->num_pages != 1 || src->num > MAX_LOOP || !tr_code64(t) || insn_undefined(last) ||
-        t->rip[src->num] + (uint64_t)last->imm != src->rip) {
-        return false;
-    }
-    for (unsigned n = 0; n < src->num; n++) {
-        if (insn_undefined(&src->insns[n]) || (insn_row(&src->insns[n])->attr & (A_X87 | A_MMX))) {
-            return false;
-        }
-    }
-    const InsnRow *row = insn_row(last);
-    return (row->map == MAP_1 && (last->opcode & 0xf0) == 0x70) || (row->map == MAP_0F && (last->opcode & 0xf0) == 0x80);
-}
-
-bool tr_again_if(Tr *t, unsigned cc)
-{
-    const FlagDesc *d = &t->desc;
-    if (!t->loops || t->n != t->src->num - 1 || t->place != FLAGS_IN_HOST || d->kind == DESC_NONE ||
-        d->a == DESC_STORED || d->b == DESC_STORED || (t->again && !same_desc(d, &t->again_desc))) {
-        return false;
-    }
-    uint8_t *from = asm_jcc(&t->a, cc);
-    if (!t->again) {
-        t->again_from = from;
-        t->again_desc = *d;
-    } else if (!t->a.full) {
-        asm_patch(from, t->again);
-    }
-    return true;
-}
-
 /* ---- calls: a frame is the guest's return address and the host's ---- */
 
 typedef struct Frame {
@@ -372,6 +333,12 @@ static void check_attention(Tr *t)
     leave_if_not_equal(t);
 }
 
+void tr_check_still(Tr *t)
+{
+    check_bytes(t, 0);
+    check_attention(t);
+}
+
 /* What leads from the code to the instructions, for jit_site(), and the way out for checks that fail; then the checks. */
 static void emit_entry(Tr *t, JitCode *out)
 {
@@ -396,12 +363,11 @@ static void emit_entry(Tr *t, JitCode *out)
         check32(t, CPU_MEM(seg[SEG_CS].base), (uint32_t)(src->lin - src->rip));
     }
     out->entry[JIT_ENTRY_LOOP] = two ? out->entry[JIT_ENTRY_CHECKED] : jit_rx(t->jit, a->p);
-    check_bytes(t, 0);
-    check_attention(t);
+    tr_check_still(t);
     out->entry[JIT_ENTRY_BODY] = two ? out->entry[JIT_ENTRY_CHECKED] : jit_rx(t->jit, a->p);
 }
 
-static void translate_insns(Tr *t)
+void tr_insns(Tr *t)
 {
     const JitSource *src = t->src;
     for (t->n = 0; t->n < src->num && !t->ended; t->n++) {
@@ -444,29 +410,6 @@ static void translate_insns(Tr *t)
     }
 }
 
-/* The second copy of a loop: entered by itself and the first one only, so the mapping and the mode are right. */
-static void translate_again(Tr *t)
-{
-    Asm *a = &t->a;
-    if (!t->again_from || a->full) {
-        return;
-    }
-    uint8_t *leave = t->leave;
-    t->leave = a->p;
-    tr_flags_store(t, &t->again_desc, FLAGS_IN_DESC);
-    asm_jmp_to(a, leave);
-    t->again = a->p;
-    asm_patch(t->again_from, t->again);
-    check_bytes(t, 0);
-    check_attention(t);
-    memcpy(t->jit->next_slot, t->first_slot, sizeof(t->first_slot));
-    memset(t->shared, 0, sizeof(t->shared));
-    t->place = FLAGS_IN_DESC;
-    t->desc = t->again_desc;
-    t->ended = false;
-    translate_insns(t);
-}
-
 bool jit_translate(Jit *jit, const JitSource *src, JitCode *out)
 {
     Tr t;
@@ -481,14 +424,14 @@ bool jit_translate(Jit *jit, const JitSource *src, JitCode *out)
         t.rip[n + 1] = (t.rip[n] + src->insns[n].len) & (tr_code64(&t) ? ~0ull : 0xffffffffu);
     }
     flags_liveness(src->insns, src->num, t.live);
-    t.loops = is_loop(&t);
+    t.loops = tr_is_loop(&t);
     memcpy(t.first_slot, jit->next_slot, sizeof(t.first_slot));
     *out = (JitCode){.rip = src->rip, .lin = src->lin, .mode = src->mode, .num_pages = src->num_pages};
     memcpy(out->pages, src->pages, sizeof(out->pages));
     emit_entry(&t, out);
     tr_vectors_enter(&t);
-    translate_insns(&t);
-    translate_again(&t);
+    tr_insns(&t);
+    tr_loop_again(&t);
     tr_vectors_emit_stub(&t);
     emit_alones(&t);
     tr_slots_emit_misses(&t);
