@@ -13,7 +13,7 @@
 #include "target/x86/segment.h"
 
 enum { RAM_SIZE = 1 << 20, PML4 = 0x1000, PDPT = 0x2000, PD = 0x3000, PT_DATA = 0x4000, PT_STACK = 0x5000,
-       PT_CODE = 0x6000, PHYS_DATA = 0x10000, PHYS_STACK = 0x18000, PHYS_CODE = 0x20000 };
+       PT_CODE = 0x6000, PT_MORE = 0x7000, PHYS_DATA = 0x10000, PHYS_STACK = 0x18000, PHYS_CODE = 0x20000 };
 
 #define NO_EXEC (1ull << 63)
 
@@ -37,6 +37,12 @@ static void map(Engine *e, uint32_t pt, uint64_t lin, uint32_t phys, unsigned pa
     for (unsigned i = 0; i < pages; i++) {
         put64(e, pt + (uint32_t)((lin >> 12 & 511) + i) * 8, (phys + i * 0x1000) | (write ? NO_EXEC | 7 : 5));
     }
+}
+
+void engine_map_page(Engine *e, uint64_t lin, uint64_t entry)
+{
+    put64(e, PD + (uint32_t)(lin >> 21 & 511) * 8, PT_MORE | 7);
+    put64(e, PT_MORE + (uint32_t)(lin >> 12 & 511) * 8, entry);
 }
 
 static void fill(uint8_t *p, unsigned len, uint64_t seed)

@@ -49,7 +49,7 @@ static void resolve(Program *p, unsigned out)
     for (unsigned n = 0; n < p->num_fixups; n++) {
         const Fixup *f = &p->fixups[n];
         unsigned to = p->label_at[f->label] == NOWHERE ? out : p->label_at[f->label];
-        int32_t v = f->absolute ? (int32_t)(p->first.ip + to) : (int32_t)to - (int32_t)(f->at + f->size);
+        int32_t v = f->absolute ? (int32_t)(p->start + to) : (int32_t)to - (int32_t)(f->at + f->size);
         if (f->size == 1 && v != (int8_t)v) {
             v = 0; /* too far: on with the next instruction */
         }
@@ -57,8 +57,7 @@ static void resolve(Program *p, unsigned out)
     }
 }
 
-/* mov reg, label */
-static void put_label_address(Program *p, unsigned reg, int label)
+void put_label_address(Program *p, unsigned reg, int label)
 {
     uint8_t bytes[6] = {0x41, (uint8_t)(0xb8 | (reg & 7))};
     if (p->code_size == 2 && chance(p->rng, 3)) { /* lea reg, [rip + d] */
@@ -82,6 +81,22 @@ static void put_call(Program *p, int label)
     put_reference(p, call, sizeof(call), 4, false, label);
 }
 
+void put_jcc(Program *p, unsigned cc, int label)
+{
+    uint8_t near[6] = {0x0f, (uint8_t)(0x80 | cc)}, shortly[2] = {(uint8_t)(0x70 | cc)};
+    if (chance(p->rng, 3)) {
+        put_reference(p, near, sizeof(near), 4, false, label);
+    } else {
+        put_reference(p, shortly, sizeof(shortly), 1, false, label);
+    }
+}
+
+void put_loop_insn(Program *p, int label)
+{
+    uint8_t loop[2] = {(uint8_t)(chance(p->rng, 2) ? 0xe2 : 0xe0 + below(p->rng, 3))};
+    put_reference(p, loop, sizeof(loop), 1, false, label);
+}
+
 static void put_items(Program *p, unsigned most, unsigned depth)
 {
     for (unsigned n = 1 + (unsigned)below(p->rng, most); n > 0; n--) {
@@ -95,9 +110,7 @@ static void put_forward(Program *p, unsigned depth)
 {
     Rng *rng = p->rng;
     int label = label_new(p);
-    unsigned cc = (unsigned)below(rng, 16);
-    uint8_t near[6] = {0x0f, (uint8_t)(0x80 | cc)}, jmp[5] = {0xe9}, shortly[2] = {(uint8_t)(0x70 | cc)};
-    uint8_t rcxz[2] = {0xe3}, shortly_always[2] = {0xeb};
+    uint8_t jmp[5] = {0xe9}, rcxz[2] = {0xe3}, shortly_always[2] = {0xeb};
     switch (below(rng, 12)) {
     case 0:
         put_reference(p, jmp, sizeof(jmp), 4, false, label);
@@ -108,15 +121,51 @@ static void put_forward(Program *p, unsigned depth)
     case 2:
         put_reference(p, rcxz, 2, 1, false, label);
         break;
-    case 3 ... 5:
-        put_reference(p, near, sizeof(near), 4, false, label);
-        break;
     default:
-        put_reference(p, shortly, 2, 1, false, label);
+        put_jcc(p, (unsigned)below(rng, 16), label);
         break;
     }
     put_items(p, 3, depth + 1);
     label_place(p, label);
+}
+
+/*
+ * Branches one after the other on what one instruction left in the flags: one that is not taken leaves them to the next, and
+ * at its end, and behind it, they are read in other ways.  Between them is what changes no flags, or some.
+ */
+static void put_ladder(Program *p, unsigned depth)
+{
+    Rng *rng = p->rng;
+    int out[2] = {label_new(p), label_new(p)};
+    unsigned cc = (unsigned)below(rng, 16);
+    put_integer(p, p->pointer[below(rng, ARRAY_LEN(p->pointer))]);
+    for (unsigned n = 2 + (unsigned)below(rng, 5); n > 0; n--) {
+        put_jcc(p, cc, out[below(rng, 2)]);
+        cc = chance(rng, 3) ? cc : chance(rng, 4) ? cc ^ 1 : (unsigned)below(rng, 16);
+        switch (below(rng, 6)) {
+        case 0:
+            put_integer(p, p->pointer[below(rng, ARRAY_LEN(p->pointer))]);
+            break;
+        case 1:
+            put_flag_reader(p);
+            break;
+        case 2:
+            program_put_mov(p, program_reg(p), rng_next(rng) & 0xffffffff);
+            break;
+        default:
+            break;
+        }
+    }
+    for (unsigned n = (unsigned)below(rng, 3); n > 0; n--) {
+        put_flag_reader(p);
+    }
+    if (chance(rng, 3)) {
+        put_items(p, 2, depth + 1);
+    }
+    label_place(p, out[0]);
+    put_flag_reader(p);
+    label_place(p, out[1]);
+    put_flag_reader(p);
 }
 
 /* A loop that counts down in a register, in memory, or in RCX by LOOP. */
@@ -138,9 +187,8 @@ static void put_loop(Program *p, unsigned depth)
     label_place(p, top);
     put_items(p, 4, depth + 1);
     uint8_t cc = chance(rng, 4) ? 0x7f : 0x75; /* jg, jnz */
-    uint8_t near[6] = {0x0f, (uint8_t)(cc + 0x10)}, shortly[2] = {cc}, loop[2] = {(uint8_t)(0xe0 + below(rng, 3))};
     if (kind == 3) {
-        put_reference(p, loop, 2, 1, false, top);
+        put_loop_insn(p, top);
         return;
     }
     if (kind == 0) { /* sub dword [word], 1 */
@@ -160,11 +208,7 @@ static void put_loop(Program *p, unsigned depth)
             program_put(p, (is_test ? test : cmp) + skip, (is_test ? 3 : 4) - skip);
         }
     }
-    if (chance(rng, 2)) {
-        put_reference(p, near, sizeof(near), 4, false, top);
-    } else {
-        put_reference(p, shortly, 2, 1, false, top);
-    }
+    put_jcc(p, cc & 15, top);
 }
 
 static void put_jump_by_register(Program *p, unsigned depth)
@@ -247,14 +291,20 @@ void put_flow(Program *p, unsigned depth)
     if (depth >= MAX_DEPTH) {
         return;
     }
-    switch (below(rng, 12)) {
-    case 0 ... 3:
+    switch (below(rng, 16)) {
+    case 0 ... 2:
         put_forward(p, depth);
         break;
-    case 4 ... 6:
+    case 3 ... 4:
         put_loop(p, depth);
         break;
-    case 7 ... 8:
+    case 5 ... 7:
+        put_array_loop(p);
+        break;
+    case 8 ... 10:
+        put_ladder(p, depth);
+        break;
+    case 11 ... 12:
         if (chance(rng, 3)) {
             unsigned reg = program_reg(p);
             put_label_address(p, reg, p->function[below(rng, FUNCTIONS)]);
@@ -263,10 +313,10 @@ void put_flow(Program *p, unsigned depth)
             put_call(p, p->function[below(rng, FUNCTIONS)]);
         }
         break;
-    case 9:
+    case 13:
         put_jump_by_register(p, depth);
         break;
-    case 10:
+    case 14:
         put_jump_by_memory(p, depth, p->function);
         break;
     default:
@@ -286,7 +336,7 @@ void flow_start(Program *p)
 
 static void put_way_out(Program *p)
 {
-    static const uint8_t hlt = 0xf4; /* #GP in user mode */
+    static const uint8_t hlt = 0xf4; /* #GP in user mode, otherwise the end, too */
     p->parts[p->num] = (Part){.at = (uint16_t)p->len, .len = 1, .end = true};
     p->bytes[p->len] = hlt;
     p->part_at[p->len] = (uint16_t)++p->num;
@@ -296,6 +346,8 @@ static void put_way_out(Program *p)
 void flow_finish(Program *p)
 {
     unsigned out = p->len;
+    put_way_out(p);
+    put_service(p);
     put_way_out(p);
     for (unsigned n = 0; n < FUNCTIONS; n++) { /* one calls only those behind it */
         Rng *rng = p->rng;

@@ -29,9 +29,12 @@ unsigned row_class(const InsnRow *row);
 
 /* ---- result.c ---- */
 
+enum { RESULT_SYSTEM = 40 };
+
 typedef struct Result {
     Outcome outcome;
     X87 fpu;
+    uint64_t system[RESULT_SYSTEM]; /* what system instructions work on, see result.c */
     bool paused; /* nothing else tells whether a PAUSE was executed */
 } Result;
 

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "tests/cpu/arena.h"
 #include "tests/cpu/values.h"
 
 /* Room that is kept for what ends the functions and the program. */
@@ -89,7 +90,7 @@ bool program_is_blank(const Program *p, const Part *part)
 
 void program_end_at(Program *p, uint64_t rip)
 {
-    uint64_t at = rip - p->first.ip;
+    uint64_t at = rip - p->start;
     if (at < p->len) {
         p->bytes[at] = 0xf4; /* HLT */
         if (p->part_at[at]) {
@@ -152,8 +153,7 @@ static void put_row(Program *p)
     if ((row->attr & A_END) && !chance(rng, 12)) {
         return;
     }
-    if (!case_generate_for(&c, index, p->code_size, rng) ||
-        insn_decode(&i, c.bytes, c.len, p->code_size, &mix->features) != DECODE_OK || insn_row(&i) != row) {
+    if (!case_generate_for(&c, index, p->code_size, rng) || !setting_prefixes(&p->setting, &c, &i, &mix->features, rng)) {
         return;
     }
     uint32_t regs = wanted_registers(&c, &i, row, rng);
@@ -179,6 +179,11 @@ static void put_row(Program *p)
 static void put_pointer(Program *p, unsigned reg)
 {
     Rng *rng = p->rng;
+    if (chance(rng, 4)) { /* near the end of a page */
+        uint64_t at = ARENA_BASE + 0x1000 * (1 + below(rng, ARENA_PAGES - 1)) + below(rng, 128) - 64;
+        program_put_mov(p, reg, chance(rng, 8) ? at : at & ~15ull);
+        return;
+    }
     uint64_t off = chance(rng, 3) ? below(rng, DATA_SIZE) : 0x1000 * below(rng, 3) + below(rng, 256) - 128;
     off &= chance(rng, 8) ? ~0ull : ~15ull;
     program_put_mov(p, reg, chance(rng, 30) ? CODE_BASE + 0x800 + (off & 0xff) : DATA_BASE + off); /* code: not writable */
@@ -211,15 +216,19 @@ static void put_run(Program *p)
 
 void put_item(Program *p, unsigned depth)
 {
-    switch (below(p->rng, 10)) {
-    case 0 ... 1:
+    switch (below(p->rng, p->supervisor ? 24 : 20)) {
+    case 0 ... 4:
         put_flow(p, depth);
         break;
-    case 2 ... 4:
+    case 5 ... 9:
         put_run(p);
         break;
-    case 5:
+    case 10 ... 11:
         put_stack(p);
+        break;
+    case 12:
+    case 20 ... 23:
+        put_system(p);
         break;
     default:
         put_row(p);
@@ -241,6 +250,13 @@ static void random_state(Program *p)
     random_fx(&p->first, rng, A_SSE | A_X87);
     /* near the end of the first page of code, so that branches cross it, or not */
     p->first.ip = (uint32_t)CODE_BASE + (chance(rng, 2) ? 0x100 : 0x1000 - (uint32_t)below(rng, 0x180));
+    p->supervisor = chance(rng, 4);
+    if (chance(rng, 2)) {
+        setting_random(&p->setting, p->code_size, rng);
+    } else {
+        setting_plain(&p->setting, p->code_size);
+    }
+    p->start = p->first.ip - p->setting.cs_base;
     for (unsigned n = 0; n < ARRAY_LEN(p->pointer); n++) {
         p->pointer[n] = chance(rng, 2) ? (uint8_t[]){RAX, RDX, RSI}[n] : (uint8_t)program_reg(p);
     }

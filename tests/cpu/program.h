@@ -9,8 +9,9 @@
 #include <glib.h>
 
 #include "tests/cpu/mix.h"
+#include "tests/cpu/setting.h"
 
-enum { PROGRAM_PARTS = 400, PROGRAM_BYTES = 0x1400, PROGRAM_MEMS = 64, PROGRAM_FIXUPS = 160 };
+enum { PROGRAM_PARTS = 400, PROGRAM_BYTES = 0x1400, PROGRAM_MEMS = 64, PROGRAM_FIXUPS = 240 };
 
 /* One instruction. */
 typedef struct Part {
@@ -30,6 +31,10 @@ typedef struct Fixup {
 typedef struct Program {
     Case first; /* the state */
     unsigned code_size;
+    Setting setting;  /* of 32-bit code */
+    uint64_t start;   /* rip of the first instruction */
+    bool supervisor;  /* CPL 0 */
+    uint16_t service; /* where SYSCALL goes, from the start */
     uint8_t bytes[PROGRAM_BYTES];
     Part parts[PROGRAM_PARTS];
     MemInit mem[PROGRAM_MEMS];
@@ -50,7 +55,7 @@ typedef struct Program {
 void program_make(Program *p, const Mix *mix, Rng *rng, unsigned code_size, unsigned most);
 static inline const Part *program_part(const Program *p, uint64_t rip)
 {
-    uint64_t at = rip - p->first.ip;
+    uint64_t at = rip - p->start;
     return at < p->len && p->part_at[at] ? &p->parts[p->part_at[at] - 1] : NULL;
 }
 /* The instruction does nothing from now on; or ends the program. */
@@ -74,6 +79,20 @@ void put_integer(Program *p, unsigned base);
 /* Some pushes, pops and accesses near the stack's top. */
 void put_stack(Program *p);
 
+/* ---- loops.c ---- */
+
+void put_array_loop(Program *p);
+void put_flag_reader(Program *p);
+
+/* ---- system.c ---- */
+
+/* What changes the processor's state and not only its registers, and can be compared: flags, MSRs, segments, the TLB. */
+void put_system(Program *p);
+/* What SYSCALL leads to. */
+void put_service(Program *p);
+/* The state that such instructions work on, into a CPU that p->first has been loaded into. */
+void system_load(const Program *p, X86Cpu *cpu);
+
 /* ---- flow.c ---- */
 
 void put_flow(Program *p, unsigned depth);
@@ -81,6 +100,10 @@ void put_flow(Program *p, unsigned depth);
 void put_item(Program *p, unsigned depth);
 int label_new(Program *p);
 void label_place(Program *p, int label);
+/* A jump on a condition, LOOP or one of its kind; mov reg, address of the label. */
+void put_jcc(Program *p, unsigned cc, int label);
+void put_loop_insn(Program *p, int label);
+void put_label_address(Program *p, unsigned reg, int label);
 /* Labels of functions, before anything else; at the end the functions and what all labels became. */
 void flow_start(Program *p);
 void flow_finish(Program *p);

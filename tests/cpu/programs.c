@@ -21,13 +21,15 @@
 #include "target/x86/flags.h"
 #include "target/x86/mem.h"
 #include "tcg/jit.h"
+#include "tests/cpu/arena.h"
 #include "tests/cpu/program.h"
 #include "tests/cpu/values.h"
 
-enum { MAX_STEPS = 3000, MAX_REPAIRS = 60, MOST = 64, CODE_MEMORY = 2 << 20, SECONDS_A_PROGRAM = 20 };
+enum { MAX_STEPS = 6000, MAX_REPAIRS = 60, MOST = 64, CODE_MEMORY = 2 << 20, SECONDS_A_PROGRAM = 20 };
 
 typedef struct Rig {
     Engine *a, *b;          /* interpreted, translated */
+    Arena *arena_a, *arena_b;
     InterpVcpu vcpu;        /* of b */
     Chaos *chaos;
     Mix mix[3];             /* by code size */
@@ -44,20 +46,40 @@ typedef struct Options {
 
 /* ---- the start ---- */
 
-static void load(Rig *rig, Engine *e, const Program *p)
+/* The code area; when it holds something else (cold: in any case), who has translated it hears of it. */
+static void load_code(X86Cpu *cpu, uint8_t *code, const Program *p, bool cold)
 {
-    fpu_sync(engine_cpu(e));
+    static uint8_t image[CODE_SIZE];
+    uint32_t at = p->first.ip - (uint32_t)CODE_BASE;
+    memset(image, 0xcc, sizeof(image));
+    memcpy(image + at, p->bytes, p->len);
+    if (cold || memcmp(code, image, CODE_SIZE) != 0) {
+        memcpy(code, image, CODE_SIZE);
+        ram_written(cpu->machine->ram, code, CODE_SIZE);
+    }
+}
+
+static void load(Rig *rig, Engine *e, const Program *p, bool cold)
+{
+    X86Cpu *cpu = engine_cpu(e);
+    fpu_sync(cpu);
     memcpy(engine_memory(e, DATA_BASE), rig->data, DATA_SIZE);
     memcpy(engine_memory(e, STACK_BASE), rig->stack, STACK_SIZE);
+    arena_reset(e == rig->a ? rig->arena_a : rig->arena_b);
     engine_load(e, &p->first);
     for (unsigned m = 0; m < p->num_mem; m++) {
         memcpy(engine_memory(e, p->mem[m].addr), p->mem[m].bytes, p->mem[m].len);
     }
-    uint8_t *code = engine_memory(e, CODE_BASE), *own = engine_memory(e, p->first.ip);
-    memset(code, 0xcc, (size_t)(own - code));
-    memcpy(own, p->bytes, p->len);
-    memset(own + p->len, 0xcc, CODE_SIZE - (size_t)(own - code) - p->len);
-    result_start_fpu(engine_cpu(e));
+    load_code(cpu, engine_memory(e, CODE_BASE), p, cold);
+    system_load(p, cpu);
+    result_start_fpu(cpu);
+}
+
+/* One instruction, interpreted.  No interrupt waits for what it may hold back. */
+static bool step(X86Cpu *cpu)
+{
+    cpu->shadow = 0;
+    return interp_step_one(cpu);
 }
 
 /* ---- interpreted ---- */
@@ -81,13 +103,13 @@ static bool is_shift(const InsnRow *row)
  * Does the instruction read what is undefined, or give what is different each time (RDSEED, which a jump into the middle of
  * another may find)?  Otherwise undef becomes what it is after it.
  */
-static bool not_comparable(const Rig *rig, const Program *p, Walk *w)
+static bool not_comparable(const Rig *rig, Walk *w)
 {
     const X86Cpu *cpu = engine_cpu(rig->a);
     Insn i;
-    uint64_t at = cpu->rip - CODE_BASE;
-    if (at >= CODE_SIZE || insn_decode(&i, engine_memory(rig->a, (uint32_t)cpu->rip), (unsigned)MIN(15, CODE_SIZE - at),
-                                       p->code_size, &rig->mix[2].features) != DECODE_OK) {
+    uint64_t at = code_linear(cpu) - CODE_BASE;
+    if (at >= CODE_SIZE || insn_decode(&i, engine_memory(rig->a, (uint32_t)(CODE_BASE + at)), (unsigned)MIN(15, CODE_SIZE - at),
+                                       cpu->code_size, &cpu->features) != DECODE_OK) {
         return false;
     }
     const InsnRow *row = insn_row(&i);
@@ -107,7 +129,7 @@ static Verdict repair(Program *p, Walk *w, uint8_t *code, uint64_t rip)
     const Part *part = program_part(p, rip);
     if (!part || part->end) {
         program_end_at(p, rip);
-        return rip - p->first.ip < p->len ? AGAIN : REFUSED;
+        return rip - p->start < p->len ? AGAIN : REFUSED;
     }
     program_blank(p, part);
     memcpy(code, p->bytes + part->at, part->len);
@@ -119,43 +141,43 @@ static Verdict interpret(Rig *rig, Program *p, Rng *mend, Result *out, uint32_t 
 {
     X86Cpu *cpu = engine_cpu(rig->a);
     Walk w = {0};
-    load(rig, rig->a, p);
+    load(rig, rig->a, p, false);
     for (;;) {
         uint64_t rip = cpu->rip;
         const Part *part = program_part(p, rip);
         bool late = w.steps++ > MAX_STEPS;
         *undef = w.undef;
-        if (late || not_comparable(rig, p, &w)) {
+        if (late || not_comparable(rig, &w)) {
             if (!mend) {
                 return REFUSED;
             }
             rig->repairs++;
             if (late) {
                 program_end_at(p, rip);
-                return rip - p->first.ip < p->len ? AGAIN : REFUSED;
+                return rip - p->start < p->len ? AGAIN : REFUSED;
             }
-            if (repair(p, &w, engine_memory(rig->a, (uint32_t)rip), rip) == AGAIN) {
+            if (repair(p, &w, engine_memory(rig->a, (uint32_t)(rip + p->setting.cs_base)), rip) == AGAIN) {
                 return AGAIN;
             }
             continue;
         }
-        if (interp_step_one(cpu)) {
+        if (step(cpu) && !cpu->halted) {
             if (part) {
                 w.executed[part - p->parts] = 1;
             }
             continue;
         }
-        if (!mend || !part || part->end || chance(mend, 8)) {
+        if (!mend || cpu->halted || !part || part->end || chance(mend, part && w.executed[part - p->parts] ? 2 : 8)) {
             break;
         }
         rig->repairs++;
         w.undef = *undef;
-        if (cpu->rip != rip || repair(p, &w, engine_memory(rig->a, (uint32_t)rip), rip) == AGAIN) {
+        if (cpu->rip != rip || repair(p, &w, engine_memory(rig->a, (uint32_t)(rip + p->setting.cs_base)), rip) == AGAIN) {
             return AGAIN;
         }
     }
     rig->steps += w.steps;
-    result_take(rig->a, false, out);
+    result_take(rig->a, cpu->halted, out);
     return GOOD;
 }
 
@@ -171,26 +193,23 @@ static bool run_translated(InterpVcpu *v, volatile bool *ran)
         return false;
     }
     cpu->break_block = false;
-    *ran = jit_mode_ok(cpu) && translated_run(v);
+    *ran = jit_mode_ok(cpu) && (!vcpu_must_step(cpu) || vcpu_sti_idle(v)) && translated_run(v);
     return true;
 }
 
 static void translate(Rig *rig, const Program *p, bool cold, Result *out)
 {
     X86Cpu *cpu = engine_cpu(rig->b);
-    load(rig, rig->b, p);
-    if (cold) {
-        ram_written(cpu->machine->ram, engine_memory(rig->b, CODE_BASE), CODE_SIZE);
-    }
+    load(rig, rig->b, p, cold);
     volatile bool ran;
-    while (run_translated(&rig->vcpu, &ran) && (ran || interp_step_one(cpu))) {
+    do {
         __atomic_store_n(&cpu->attention, false, __ATOMIC_RELAXED);
-    }
+    } while (run_translated(&rig->vcpu, &ran) && (ran || step(cpu)) && !cpu->halted);
     if (cpu->vec_live || host_mxcsr() != 0x1f80) {
         printf("left with the guest's vector state: %u, MXCSR %#x\n", cpu->vec_live, host_mxcsr());
         exit(1);
     }
-    result_take(rig->b, false, out);
+    result_take(rig->b, cpu->halted, out);
 }
 
 static void set_chaos(Rig *rig, bool on)
@@ -210,7 +229,8 @@ static bool agrees(Rig *rig, const Program *p, const Result *want, uint32_t unde
         set_chaos(rig, n == 2);
         translate(rig, p, n != 1, &got);
         g_autoptr(GString) text = g_string_new(NULL);
-        if (!result_same(want, &got, undef, text)) {
+        bool same = result_same(want, &got, undef, text);
+        if (!arena_same(rig->arena_a, rig->arena_b, text) || !same) {
             g_string_append_printf(why, " %s:\n%s", run_names[n], text->str);
             return false;
         }
@@ -259,7 +279,7 @@ static void report(Rig *rig, Program *p, uint64_t seed)
     for (unsigned n = 0; n < p->num; n++) {
         const Part *part = &p->parts[n];
         if (!program_is_blank(p, part) && !(part->end && n + 1 < p->num)) {
-            disas_append(text, p->bytes + part->at, part->len, p->first.ip + part->at, p->code_size);
+            disas_append(text, p->bytes + part->at, part->len, p->start + part->at, p->code_size);
         }
     }
     interpret(rig, p, NULL, &want, &undef);
@@ -313,6 +333,8 @@ static void rig_start(Rig *rig, const Options *o)
     }
     rig->a = engine_start(&features);
     rig->b = engine_start(&features);
+    rig->arena_a = arena_new(rig->a);
+    rig->arena_b = arena_new(rig->b);
     engine_memory_reset(rig->a, 1);
     memcpy(rig->data, engine_memory(rig->a, DATA_BASE), DATA_SIZE);
     memcpy(rig->stack, engine_memory(rig->a, STACK_BASE), STACK_SIZE);
@@ -334,6 +356,8 @@ static void rig_stop(Rig *rig)
     block_cache_free(rig->vcpu.cache);
     engine_stop(rig->b);
     engine_stop(rig->a);
+    arena_free(rig->arena_b);
+    arena_free(rig->arena_a);
     mix_free(&rig->mix[1]);
     mix_free(&rig->mix[2]);
 }

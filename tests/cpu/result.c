@@ -33,6 +33,35 @@ static bool same_fpu(const X87 *a, const X87 *b)
            a->fcs == b->fcs && a->fds == b->fds && a->fip == b->fip && a->fdp == b->fdp;
 }
 
+/* ---- system state ---- */
+
+typedef struct Field {
+    const char *name;
+    uint16_t offset, size;
+} Field;
+
+#define FIELD(member) {#member, offsetof(X86Cpu, member), sizeof(((X86Cpu *)0)->member)}
+#define SEGMENT(n) FIELD(seg[n].base), FIELD(seg[n].limit), FIELD(seg[n].attr), FIELD(seg[n].selector)
+static const Field fields[RESULT_SYSTEM] = {
+    SEGMENT(0), SEGMENT(1), SEGMENT(2), SEGMENT(3), SEGMENT(4), SEGMENT(5), FIELD(cr0), FIELD(cr2), FIELD(cr3), FIELD(cr4),
+    FIELD(efer), FIELD(cpl), FIELD(mem_mode), FIELD(code_size), FIELD(msr.star), FIELD(msr.cstar), FIELD(msr.fmask),
+    FIELD(msr.kernel_gs_base), FIELD(msr.tsc_aux), FIELD(msr.pat), FIELD(halted), FIELD(xcr0),
+};
+
+static bool same_system(const Result *a, const Result *b, GString *why)
+{
+    bool same = true;
+    for (unsigned n = 0; n < RESULT_SYSTEM; n++) {
+        if (a->system[n] != b->system[n]) {
+            g_string_append_printf(why, "  %s %#" PRIx64 "/%#" PRIx64 "\n", fields[n].name, a->system[n], b->system[n]);
+            same = false;
+        }
+    }
+    return same;
+}
+
+/* ---- all of it ---- */
+
 static bool same_outcome(const Outcome *a, const Outcome *b, uint32_t undef, GString *why)
 {
     bool same = true;
@@ -47,8 +76,8 @@ static bool same_outcome(const Outcome *a, const Outcome *b, uint32_t undef, GSt
             same = false;
         }
     }
-    if ((a->flags ^ b->flags) & (FL_OSZAPC | FL_DF) & ~undef) {
-        g_string_append_printf(why, "  flags %03x / %03x\n", a->flags & 0xfff, b->flags & 0xfff);
+    if ((a->flags ^ b->flags) & ~(undef | FL_RF)) { /* RF: a REP that pauses sets it */
+        g_string_append_printf(why, "  flags %05x / %05x\n", a->flags, b->flags);
         same = false;
     }
     if (a->fx.mxcsr != b->fx.mxcsr || memcmp(a->fx.xmm, b->fx.xmm, sizeof(a->fx.xmm)) != 0 ||
@@ -76,6 +105,7 @@ static bool same_outcome(const Outcome *a, const Outcome *b, uint32_t undef, GSt
 bool result_same(const Result *want, const Result *got, uint32_t undef, GString *why)
 {
     bool same = same_outcome(&want->outcome, &got->outcome, undef, why);
+    same &= same_system(want, got, why);
     if (want->paused != got->paused) {
         g_string_append_printf(why, "  PAUSE %d/%d\n", want->paused, got->paused);
         same = false;
@@ -92,6 +122,10 @@ void result_take(Engine *e, bool done, Result *out)
     X86Cpu *cpu = engine_cpu(e);
     fpu_sync(cpu);
     out->fpu = cpu->fpu;
+    for (unsigned n = 0; n < RESULT_SYSTEM; n++) {
+        out->system[n] = 0;
+        memcpy(&out->system[n], (const char *)cpu + fields[n].offset, fields[n].size);
+    }
     out->paused = cpu->pauses != 0;
     cpu->pauses = 0;
     engine_outcome(e, done, &out->outcome);

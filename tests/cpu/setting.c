@@ -53,11 +53,17 @@ static void small_segment(SettingSegment *s, unsigned seg, Rng *rng)
     s->attr = DATA;
 }
 
+void setting_plain(Setting *s, unsigned code_size)
+{
+    *s = (Setting){.code_size = code_size, .cs_limit = 0xffffffff};
+    for (unsigned seg = 0; seg < NUM_SEGS; seg++) {
+        s->seg[seg] = (SettingSegment){.limit = 0xffffffff, .attr = DATA};
+    }
+}
+
 void setting_random(Setting *s, unsigned code_size, Rng *rng)
 {
-    memset(s, 0, sizeof(*s));
-    s->code_size = code_size;
-    s->cs_limit = 0xffffffff;
+    setting_plain(s, code_size);
     if (code_size == 2) {
         return;
     }
@@ -65,9 +71,7 @@ void setting_random(Setting *s, unsigned code_size, Rng *rng)
     for (unsigned seg = 0; seg < NUM_SEGS; seg++) {
         if (small) {
             small_segment(&s->seg[seg], seg, rng);
-        } else if (plain) {
-            s->seg[seg] = (SettingSegment){.limit = 0xffffffff, .attr = DATA};
-        } else {
+        } else if (!plain) {
             random_segment(&s->seg[seg], seg, rng);
         }
     }

@@ -14,6 +14,8 @@ typedef struct Setting {
     SettingSegment seg[NUM_SEGS]; /* not CS */
 } Setting;
 
+/* No bases and no limits. */
+void setting_plain(Setting *s, unsigned code_size);
 void setting_random(Setting *s, unsigned code_size, Rng *rng);
 /*
  * Fit a block's first case and the setting to one another: registers as such code may find them (anything above 32 bits, small

@@ -126,3 +126,5 @@ void engine_outcome(Engine *e, bool done, Outcome *out);
 X86Cpu *engine_cpu(Engine *e);
 void engine_memory_reset(Engine *e, uint64_t seed);
 uint8_t *engine_memory(Engine *e, uint32_t addr);
+/* One page more, in the 2 MiB that all such pages are in: its page table entry. */
+void engine_map_page(Engine *e, uint64_t lin, uint64_t entry);
