@@ -117,3 +117,21 @@ int kvm_chips_fetch(KvmAccel *k)
     }
     return r;
 }
+
+/* KVM's I/O APIC hears of an EOI from KVM's local APICs only.  It must not change between the two calls. */
+int kvm_chips_eoi(KvmAccel *k, uint8_t vector)
+{
+    enum { LEVEL = BIT(15), REMOTE_IRR = BIT(14) };
+    struct kvm_irqchip chip = {.chip_id = KVM_IRQCHIP_IOAPIC};
+    exclusive_begin(k->accel.machine->lock);
+    int r = move(k, KVM_GET_IRQCHIP, &chip);
+    for (unsigned n = 0; n < IRQCHIP_PINS; n++) {
+        uint64_t rte = chip.chip.ioapic.redirtbl[n].bits;
+        if ((rte & LEVEL) && (uint8_t)rte == vector) {
+            chip.chip.ioapic.redirtbl[n].bits = rte & ~(uint64_t)REMOTE_IRR;
+        }
+    }
+    r = r < 0 ? r : move(k, KVM_SET_IRQCHIP, &chip); /* inputs that are up interrupt again */
+    exclusive_end(k->accel.machine->lock);
+    return r;
+}

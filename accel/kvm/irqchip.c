@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "target/x86/msr.h"
+#include "util/log.h"
 
 #define REMOTE_TRIGGER BIT(15)
 
@@ -163,6 +163,14 @@ static void sink_line(void *opaque, unsigned n, bool level)
     vm_ioctl(opaque, KVM_IRQ_LINE, &line);
 }
 
+static void sink_eoi(void *opaque, uint8_t vector)
+{
+    int r = kvm_chips_eoi(opaque, vector);
+    if (r < 0) {
+        log_printf("kvm: an interrupt's end does not reach the I/O APIC: %s\n", g_strerror(-r));
+    }
+}
+
 static void sink_table(void *opaque, const uint64_t table[IRQCHIP_PINS])
 {
     KvmAccel *k = opaque;
@@ -184,64 +192,6 @@ static void sink_intr(void *opaque, bool level)
     }
 }
 
-/* ---- a local APIC there and back ---- */
-
-enum { REG_ISR = 0x10, REG_IRR = 0x20, REG_LVT_TIMER = 0x32, REG_INITIAL = 0x38, REG_CURRENT = 0x39, MODES = 3 << 17 };
-
-static KvmVcpu *vcpu(const KvmAccel *k, unsigned n)
-{
-    return g_ptr_array_index(k->vcpus, n);
-}
-
-void kvm_irqchip_before_drain(KvmVcpu *v)
-{
-    struct kvm_lapic_state page;
-    v->timer_left = 0;
-    if (kvm_ioctl(v->kvm->sys, v->fd, KVM_GET_LAPIC, &page) >= 0) {
-        memcpy(&v->timer_left, page.regs + REG_CURRENT * 16, sizeof(v->timer_left));
-    }
-}
-
-/* A timer that expired since, without its vector in the state: KVM had not looked yet.  It fires here at once. */
-static void keep_tick(LapicState *s, uint32_t left)
-{
-    unsigned vector = s->regs[REG_LVT_TIMER] & 0xff;
-    bool seen = (s->regs[REG_IRR + vector / 32] | s->regs[REG_ISR + vector / 32]) >> (vector & 31) & 1;
-    if (left && !s->regs[REG_CURRENT] && !seen) {
-        s->regs[REG_CURRENT] = 1;
-    }
-}
-
-static int fetch_lapic(KvmAccel *k, unsigned n, uint64_t base)
-{
-    const Machine *m = k->accel.machine;
-    struct kvm_lapic_state page;
-    LapicState state = {.base = base};
-    int r = kvm_ioctl(k->sys, vcpu(k, n)->fd, KVM_GET_LAPIC, &page);
-    if (r < 0) {
-        return r;
-    }
-    for (unsigned i = 0; i < ARRAY_LEN(state.regs); i++) {
-        memcpy(&state.regs[i], page.regs + i * 16, sizeof(state.regs[i]));
-    }
-    keep_tick(&state, vcpu(k, n)->timer_left);
-    vcpu(k, n)->timer_left = 0;
-    m->irqchip->set_lapic(m->irqchip_opaque, n, &state);
-    return 0;
-}
-
-static int store_page(const KvmAccel *k, unsigned n, const LapicState *state)
-{
-    struct kvm_lapic_state page = {0};
-    for (unsigned i = 0; i < ARRAY_LEN(state->regs); i++) {
-        memcpy(page.regs + i * 16, &state->regs[i], sizeof(state->regs[i]));
-    }
-    if (!(state->regs[REG_LVT_TIMER] & MODES) && !state->regs[REG_CURRENT]) {
-        memset(page.regs + REG_INITIAL * 16, 0, 4); /* KVM would fire a one-shot timer that has fired once more */
-    }
-    return kvm_ioctl(k->sys, vcpu(k, n)->fd, KVM_SET_LAPIC, &page);
-}
-
 static void sink_borrow(void *opaque, unsigned n, bool begin)
 {
     KvmAccel *k = opaque;
@@ -249,25 +199,13 @@ static void sink_borrow(void *opaque, unsigned n, bool begin)
     LapicState state;
     m->irqchip->get_lapic(m->irqchip_opaque, n, &state);
     if (begin) {
-        fetch_lapic(k, n, state.base);
+        kvm_lapic_fetch(k, n, state.base);
     } else {
-        store_page(k, n, &state);
+        kvm_lapic_store_page(k, n, &state);
     }
 }
 
 /* ---- all of it ---- */
-
-static int store_lapic(KvmAccel *k, unsigned n)
-{
-    const Machine *m = k->accel.machine;
-    KvmVcpu *v = vcpu(k, n);
-    LapicState state;
-    m->irqchip->get_lapic(m->irqchip_opaque, n, &state);
-    int r = kvm_set_apic_base(v, state.base);
-    v->apic_base = state.base;
-    r = r < 0 ? r : store_page(k, n, &state);
-    return r < 0 ? r : kvm_set_mp_state(v);
-}
 
 /* An INIT or SIPI that our APICs have passed on, before KVM's have the state. */
 static void settle_startup(X86Cpu *cpu)
@@ -295,6 +233,7 @@ int kvm_irqchip_store(KvmAccel *k)
     k->sink = (IrqSink){.full = k->irqchip == KVM_IRQCHIP_ON, .message = sink_message, .borrow = sink_borrow, .opaque = k};
     if (k->sink.full) {
         k->sink.line = sink_line;
+        k->sink.eoi = sink_eoi;
     } else {
         k->sink.table = sink_table;
         k->sink.intr = sink_intr;
@@ -307,7 +246,7 @@ int kvm_irqchip_store(KvmAccel *k)
         r = kvm_chips_store(k);
     }
     for (unsigned n = 0; n < m->num_cpus && r >= 0; n++) {
-        r = store_lapic(k, n);
+        r = kvm_lapic_store(k, n);
     }
     if (r < 0) {
         return r;
@@ -329,7 +268,8 @@ int kvm_irqchip_fetch(KvmAccel *k)
     k->holds_irqchip = false;
     machine_set_irq_engine(k->accel.machine, NULL, NULL);
     for (unsigned n = 0; n < m->num_cpus; n++) {
-        int one = fetch_lapic(k, n, vcpu(k, n)->apic_base);
+        uint64_t base = ((const KvmVcpu *)g_ptr_array_index(k->vcpus, n))->apic_base;
+        int one = kvm_lapic_fetch(k, n, base);
         r = r < 0 ? r : one;
     }
     if (k->sink.full) {

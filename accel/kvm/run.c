@@ -89,7 +89,7 @@ static void drain(KvmVcpu *v)
     if (!v->kvm->holds_irqchip || v->failed || !kvm_store_state(v)) {
         return;
     }
-    kvm_irqchip_before_drain(v);
+    kvm_lapic_before_drain(v);
     v->run->immediate_exit = 0;
     v->run->request_interrupt_window = 0;
     if (v->kvm->sys->drain(v->kvm->sys->opaque, v->fd) == 0) {

@@ -36,8 +36,9 @@ typedef struct IrqSink {
     bool full; /* the I/O APIC and the 8259 pair, too, not only the local APICs */
     /* An interrupt message as on the bus; true if some local APIC took it. */
     bool (*message)(void *opaque, uint64_t addr, uint32_t data);
-    /* full: interrupt n of the board. */
+    /* full: interrupt n of the board; a level-triggered interrupt that a borrowed local APIC (below) has ended. */
     void (*line)(void *opaque, unsigned n, bool level);
+    void (*eoi)(void *opaque, uint8_t vector);
     /* not full: the I/O APIC's table changed; INTR of the 8259 pair. */
     void (*table)(void *opaque, const uint64_t table[IRQCHIP_PINS]);
     void (*intr)(void *opaque, bool level);

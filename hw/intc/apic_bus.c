@@ -118,6 +118,17 @@ unsigned apic_bus_deliver(ApicBus *bus, const ApicMsg *msg)
     return bus ? deliver(bus, msg, NULL) : 0;
 }
 
+void apic_bus_eoi(const ApicBus *bus, uint8_t vector)
+{
+    if (bus->sink && bus->sink->eoi) {
+        bus->sink->eoi(bus->sink->opaque, vector);
+        return;
+    }
+    for (unsigned i = 0; i < bus->num_ioapics; i++) {
+        ioapic_eoi(bus->ioapic[i], vector);
+    }
+}
+
 /*
  * 11.11.1 and 11.11.2: address bits 19..12 destination, 3 redirection hint, 2 logical; data like an I/O APIC entry.
  * The manual says that without the hint the destination is physical, but chipsets look at bit 2 alone and kernels

@@ -144,8 +144,8 @@ void lapic_eoi(Lapic *l)
     if ((l->s.lvt[LVT_LINT0] & LVT_VECTOR) == vector) {
         l->s.lvt[LVT_LINT0] &= ~LVT_REMOTE_IRR;
     }
-    for (unsigned i = 0; l->bus && i < l->bus->num_ioapics; i++) {
-        ioapic_eoi(l->bus->ioapic[i], vector);
+    if (l->bus) {
+        apic_bus_eoi(l->bus, vector);
     }
 }
 

@@ -67,6 +67,8 @@ bool apic_bus_add_ioapic(ApicBus *bus, Device *ioapic);
 unsigned apic_bus_deliver(ApicBus *bus, const ApicMsg *msg);
 /* A 32-bit write to the message window, 0xfee00000-0xfeefffff, by a device: SDM vol 3, 11.11. */
 void apic_bus_msi(ApicBus *bus, uint64_t addr, uint32_t data);
+/* A local APIC has ended a level-triggered interrupt. */
+void apic_bus_eoi(const ApicBus *bus, uint8_t vector);
 
 /* cpu: must live as long as the device. */
 void lapic_set_cpu(Device *dev, const LapicCpu *cpu, void *opaque);

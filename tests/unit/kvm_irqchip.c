@@ -188,6 +188,12 @@ static void test_on(void)
     g_assert_cmpuint(f->chips[KVM_IRQCHIP_PIC_SLAVE].chip.pic.priority_add, ==, 3);
     b->sink->line(b->sink->opaque, 5, true);
     g_assert_cmphex(f->lines, ==, 0x822);
+    /* the end of a level-triggered interrupt, written by the interpreter */
+    f->chips[KVM_IRQCHIP_IOAPIC].chip.ioapic.redirtbl[9].bits |= 0x4000;
+    b->sink->eoi(b->sink->opaque, 0x31);
+    g_assert_cmphex(f->chips[KVM_IRQCHIP_IOAPIC].chip.ioapic.redirtbl[9].bits, ==, ioapic.table[9] | 0x4000);
+    b->sink->eoi(b->sink->opaque, 0x39);
+    g_assert_cmphex(f->chips[KVM_IRQCHIP_IOAPIC].chip.ioapic.redirtbl[9].bits, ==, ioapic.table[9]);
     memset(&b->ioapic, 0, sizeof(b->ioapic));
     memset(b->pic, 0, sizeof(b->pic));
     kvm_accel_ops.pause(b->r->accel);

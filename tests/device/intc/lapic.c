@@ -573,6 +573,26 @@ static void messages(Fixture *f, gconstpointer data)
     ASSERT_GETS(f, 2, "");
 }
 
+static void on_sink_eoi(void *opaque, uint8_t vector)
+{
+    *(unsigned *)opaque = *(unsigned *)opaque << 8 | vector;
+}
+
+/* An engine has the I/O APIC: it is told of the end of a level-triggered interrupt, and ours is left alone. */
+static void eoi_to_engine(Fixture *f, gconstpointer data)
+{
+    unsigned ended = 0;
+    IrqSink sink = {.full = true, .eoi = on_sink_eoi, .opaque = &ended};
+    io_write(f, 0x10 + 2 * 5, 0x8066);
+    test_input(f->io, 5, true);
+    g_assert_cmpint(lapic_ack(f->apic[0]), ==, 0x66);
+    f->bus.sink = &sink;
+    wr(f, 0, EOI, 0);
+    g_assert_cmphex(ended, ==, 0x66);
+    f->bus.sink = NULL;
+    g_assert_cmphex(io_read(f, 0x10 + 2 * 5) & 0x4000, ==, 0x4000);
+}
+
 static void snapshot(Fixture *f, gconstpointer data)
 {
     message(f, 0x31);
@@ -602,6 +622,7 @@ int main(int argc, char **argv)
         {"/lapic/virtual-wire", virtual_wire},
         {"/lapic/software-disable", software_disable}, {"/ioapic/edges", ioapic_edges},
         {"/ioapic/levels", ioapic_levels}, {"/apic/messages", messages}, {"/lapic/snapshot", snapshot},
+        {"/apic/eoi-to-engine", eoi_to_engine},
     };
     for (size_t i = 0; i < ARRAY_LEN(tests); i++) {
         g_test_add(tests[i].name, Fixture, NULL, set_up, tests[i].fn, tear_down);
