@@ -22,6 +22,7 @@ typedef struct InterpAccel {
     GPtrArray *vcpus; /* InterpVcpu * */
     bool translate;
     TcgOptions tcg;   /* if translate */
+    DirtyEngine dirty;
 } InterpAccel;
 
 /* ---- executing ---- */
@@ -317,15 +318,24 @@ static void gate_kick(void *opaque)
     (void)opaque; /* a sleeping vCPU is outside its gate already: the flag is enough */
 }
 
-static void map_changed(void *opaque)
+/* Pages of RAM are logged from now on: direct writes end.  In an exclusive section. */
+static void log_changed(void *opaque)
 {
     InterpAccel *a = opaque;
     for (guint i = 0; i < a->vcpus->len; i++) {
         InterpVcpu *v = g_ptr_array_index(a->vcpus, i);
         tlb_flush_all(v->cpu);
-        v->cache->flush = true;
-        v->cpu->break_block = true;
+        v->cpu->break_block = true; /* the block may be in the middle of an access to a device */
         __atomic_store_n(&v->cpu->attention, true, __ATOMIC_SEQ_CST);
+    }
+}
+
+static void map_changed(void *opaque)
+{
+    InterpAccel *a = opaque;
+    log_changed(a);
+    for (guint i = 0; i < a->vcpus->len; i++) {
+        ((InterpVcpu *)g_ptr_array_index(a->vcpus, i))->cache->flush = true;
     }
 }
 
@@ -347,6 +357,8 @@ Accel *interp_new(const AccelOps *ops, struct Machine *m, const TcgOptions *opti
         a->tcg = *options;
     }
     space_add_listener(m->memory, map_changed, a);
+    a->dirty = (DirtyEngine){.changed = log_changed, .opaque = a};
+    dirty_add_engine(m, &a->dirty);
     return &a->accel;
 }
 
@@ -404,6 +416,7 @@ void interp_destroy(Accel *accel)
 {
     InterpAccel *a = container_of(accel, InterpAccel, accel);
     space_remove_listener(accel->machine->memory, map_changed, a);
+    dirty_remove_engine(accel->machine, &a->dirty);
     for (guint i = 0; i < a->vcpus->len; i++) {
         InterpVcpu *v = g_ptr_array_index(a->vcpus, i);
         vcpu_thread_join(&v->thread);

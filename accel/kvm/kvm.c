@@ -35,8 +35,8 @@ static void kvm_free(KvmAccel *k)
 
 Accel *kvm_new(struct Machine *m, const KvmSys *sys, const char *opts, GError **error)
 {
-    KvmIrqchip irqchip;
-    if (!kvm_options_parse(&irqchip, opts, error)) {
+    KvmOptions options;
+    if (!kvm_options_parse(&options, opts, error)) {
         return NULL;
     }
     if (!insn_table_init(error)) {
@@ -45,7 +45,7 @@ Accel *kvm_new(struct Machine *m, const KvmSys *sys, const char *opts, GError **
     KvmAccel *k = g_new0(KvmAccel, 1);
     k->accel = (Accel){.ops = &kvm_accel_ops, .machine = m};
     k->sys = sys;
-    k->irqchip_option = irqchip;
+    k->irqchip_option = options.irqchip;
     k->rescue_features = cpu_features_implemented();
     k->vm = -1;
     k->slots = g_array_new(false, false, sizeof(KvmSlot));
@@ -53,12 +53,13 @@ Accel *kvm_new(struct Machine *m, const KvmSys *sys, const char *opts, GError **
     kvm_init_ioevents(k);
     k->fd = kvm_probe(sys, &k->caps, error);
     k->host_cpuid = k->fd < 0 ? NULL : kvm_host_cpuid(sys, k->fd, error);
-    if (!k->host_cpuid || !kvm_set_up_vm(k, error)) {
+    if (!k->host_cpuid || !kvm_set_up_vm(k, error) || !kvm_dirty_init(k, options.dirty_ring, error)) {
         kvm_free(k);
         return NULL;
     }
     space_add_listener(m->memory, map_changed, k);
     space_add_listener(m->io, ports_changed, k);
+    dirty_add_engine(m, &k->dirty);
     map_changed(k);
     return &k->accel;
 }
@@ -73,6 +74,7 @@ static void kvm_destroy(Accel *accel)
         vcpu_thread_join(&v->thread);
     }
     kvm_irqchip_fetch(k);
+    dirty_remove_engine(accel->machine, &k->dirty);
     for (guint i = 0; i < k->vcpus->len; i++) {
         kvm_vcpu_free(g_ptr_array_index(k->vcpus, i));
     }

@@ -33,7 +33,9 @@ typedef enum KvmIrqchip {
 typedef struct KvmCaps {
     bool readonly_mem, xsave, xcrs, vcpu_events, debugregs, user_nmi, user_msr, tss_addr, identity_map, tsc_control;
     bool intr_shadow, emulation_exit, adjust_clock, ioevents, ioevent_any;
-    bool irqchip, split_irqchip, mp_state;
+    bool irqchip, split_irqchip, mp_state, manual_clear;
+    uint32_t dirty_ring; /* bytes of the largest ring for the log of writes; 0: none */
+    uint32_t dirty_ring_cap; /* the KVM_CAP_* of it */
     size_t xsave_size; /* bytes of KVM_GET_XSAVE's answer */
     unsigned max_slots, max_vcpus;
 } KvmCaps;
@@ -65,6 +67,10 @@ typedef struct KvmAccel {
     uint32_t *msrs;            /* rows of msrs.c that this KVM knows; NULL until the first vCPU */
     unsigned num_msrs;
     GPtrArray *vcpus;          /* KvmVcpu *, owned */
+    DirtyEngine dirty;
+    bool logging;              /* KVM logs writes to the slots */
+    bool manual_clear;         /* its bitmaps are cleared by KVM_CLEAR_DIRTY_LOG */
+    uint32_t ring_size;        /* entries of each vCPU's dirty ring, a power of two; 0: it keeps bitmaps */
 } KvmAccel;
 
 /* Has KVM local APICs of its own?  Then HLT, INIT and SIPI are its business, too. */
@@ -80,6 +86,8 @@ typedef struct KvmVcpu {
     int fd;
     struct kvm_run *run;
     uint8_t *xsave;            /* as KVM gave it last, caps.xsave_size bytes; NULL: it has no XSAVE */
+    struct kvm_dirty_gfn *ring; /* of kvm->ring_size; NULL: none */
+    uint32_t ring_at;          /* the entry that is read next, modulo its size */
     bool here;                 /* X86Cpu has the state */
     bool unfinished;           /* the last exit is completed by the next KVM_RUN: no state may move before */
     bool failed;               /* KVM cannot go on, and neither can the interpreter */
@@ -125,8 +133,12 @@ Accel *kvm_new(struct Machine *m, const KvmSys *sys, const char *opts, GError **
 /* ---- options.c ---- */
 
 extern const char kvm_options_help[];
+typedef struct KvmOptions {
+    KvmIrqchip irqchip;
+    uint32_t dirty_ring; /* entries; 0: bitmaps */
+} KvmOptions;
 /* text: as AccelOps.create's opts. */
-bool kvm_options_parse(KvmIrqchip *irqchip, const char *text, GError **error);
+bool kvm_options_parse(KvmOptions *out, const char *text, GError **error);
 
 /* ---- cpuid.c ---- */
 
@@ -145,6 +157,19 @@ bool kvm_set_cpuid(KvmVcpu *v, GError **error);
 
 /* The flat view changed: make the slots equal to it.  Inside the exclusive section. */
 void kvm_update_slots(KvmAccel *k);
+/* Whether writes are logged has changed.  The same. */
+void kvm_tell_slots(KvmAccel *k);
+
+/* ---- dirty.c ---- */
+
+/* Before the first vCPU.  ring_size: see KvmOptions. */
+bool kvm_dirty_init(KvmAccel *k, uint32_t ring_size, GError **error);
+/* Slots are about to change: what was written so far goes to RAM's log.  Inside the exclusive section. */
+void kvm_collect_dirty(KvmAccel *k);
+bool kvm_ring_map(KvmVcpu *v, GError **error);
+void kvm_ring_unmap(KvmVcpu *v);
+/* The exit that asks for room.  The vCPU's thread. */
+void kvm_ring_full(KvmVcpu *v);
 
 /* ---- ioevents.c ---- */
 
@@ -173,6 +198,8 @@ bool kvm_msr_moves(uint32_t msr);
 
 /* *error from -errno and what was tried; false. */
 bool kvm_fail(GError **error, int r, const char *what);
+/* KVM_ENABLE_CAP: 0 or -errno. */
+int kvm_enable(const KvmAccel *k, uint32_t what, uint64_t arg);
 /* The virtual machine of kvm->fd; its parts that exist on failure are closed by the caller. */
 bool kvm_set_up_vm(KvmAccel *k, GError **error);
 

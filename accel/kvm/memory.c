@@ -40,7 +40,7 @@ static int tell(const KvmAccel *k, unsigned number, const KvmSlot *slot)
 {
     struct kvm_userspace_memory_region region = {
         .slot = number,
-        .flags = slot->readonly ? KVM_MEM_READONLY : 0,
+        .flags = slot->readonly ? KVM_MEM_READONLY : k->logging ? KVM_MEM_LOG_DIRTY_PAGES : 0,
         .guest_phys_addr = slot->start,
         .memory_size = slot->size,
         .userspace_addr = (uintptr_t)slot->host,
@@ -92,8 +92,20 @@ static void remove_old(KvmAccel *k, const GArray *wanted)
     }
 }
 
+void kvm_tell_slots(KvmAccel *k)
+{
+    for (unsigned n = 0; n < k->slots->len; n++) {
+        const KvmSlot *slot = &g_array_index(k->slots, KvmSlot, n);
+        int r = slot->size && !slot->readonly ? tell(k, n, slot) : 0;
+        if (r < 0) {
+            log_printf("kvm: writes to memory at 0x%" PRIx64 " cannot be logged: %s\n", slot->start, g_strerror(-r));
+        }
+    }
+}
+
 void kvm_update_slots(KvmAccel *k)
 {
+    kvm_collect_dirty(k);
     g_autoptr(GArray) wanted = g_array_new(false, false, sizeof(KvmSlot));
     size_t count;
     const FlatRange *ranges = space_ranges(k->accel.machine->memory, &count);

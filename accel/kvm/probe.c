@@ -80,6 +80,7 @@ static bool check_required(const KvmSys *sys, int fd, GError **error)
 static void read_caps(const KvmSys *sys, int fd, KvmCaps *c)
 {
     int xsave2 = extension(sys, fd, KVM_CAP_XSAVE2);
+    int ring = extension(sys, fd, KVM_CAP_DIRTY_LOG_RING), ordered_ring = extension(sys, fd, KVM_CAP_DIRTY_LOG_RING_ACQ_REL);
     *c = (KvmCaps){
         .readonly_mem = extension(sys, fd, KVM_CAP_READONLY_MEM),
         .xsave = extension(sys, fd, KVM_CAP_XSAVE),
@@ -97,6 +98,9 @@ static void read_caps(const KvmSys *sys, int fd, KvmCaps *c)
                    extension(sys, fd, KVM_CAP_SIGNAL_MSI) && extension(sys, fd, KVM_CAP_IRQFD),
         .split_irqchip = extension(sys, fd, KVM_CAP_SPLIT_IRQCHIP),
         .mp_state = extension(sys, fd, KVM_CAP_MP_STATE),
+        .manual_clear = extension(sys, fd, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2) & KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE,
+        .dirty_ring = (uint32_t)(ordered_ring ? ordered_ring : ring),
+        .dirty_ring_cap = ordered_ring ? KVM_CAP_DIRTY_LOG_RING_ACQ_REL : KVM_CAP_DIRTY_LOG_RING,
         .tss_addr = extension(sys, fd, KVM_CAP_SET_TSS_ADDR),
         .identity_map = extension(sys, fd, KVM_CAP_SET_IDENTITY_MAP_ADDR),
         .tsc_control = extension(sys, fd, KVM_CAP_TSC_CONTROL),

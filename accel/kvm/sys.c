@@ -23,9 +23,9 @@ static int host_ioctl(void *opaque, int fd, unsigned long request, void *arg)
     return r < 0 ? -errno : r;
 }
 
-static void *host_map(void *opaque, int fd, size_t len)
+static void *host_map(void *opaque, int fd, size_t len, uint64_t offset)
 {
-    void *at = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *at = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
     return at == MAP_FAILED ? NULL : at;
 }
 

@@ -13,8 +13,8 @@ typedef struct KvmSys {
     int (*open)(void *opaque, const char *path);
     /* What ioctl(2) returns, or -errno.  arg: a pointer, or a number as one. */
     int (*ioctl)(void *opaque, int fd, unsigned long request, void *arg);
-    /* Shared and writable; NULL on failure. */
-    void *(*map)(void *opaque, int fd, size_t len);
+    /* Shared and writable, from offset on; NULL on failure. */
+    void *(*map)(void *opaque, int fd, size_t len, uint64_t offset);
     void (*unmap)(void *opaque, void *at, size_t len);
     void (*close)(void *opaque, int fd);
     /* Make a thread's KVM_RUN, or its next one, return -EINTR; the caller has set immediate_exit. */

@@ -33,6 +33,7 @@ static void choose_tsc_rate(KvmVcpu *v)
 void kvm_vcpu_free(KvmVcpu *v)
 {
     const KvmSys *sys = v->kvm->sys;
+    kvm_ring_unmap(v);
     if (v->run) {
         sys->unmap(sys->opaque, v->run, v->kvm->run_size);
     }
@@ -55,9 +56,12 @@ static bool set_up_vcpu(KvmVcpu *v, GError **error)
     if (v->fd < 0) {
         return kvm_fail(error, v->fd, "KVM cannot make a processor");
     }
-    v->run = k->sys->map(k->sys->opaque, v->fd, k->run_size);
+    v->run = k->sys->map(k->sys->opaque, v->fd, k->run_size, 0);
     if (!v->run) {
         return kvm_fail(error, -ENOMEM, "KVM does not show the processor's page");
+    }
+    if (!kvm_ring_map(v, error)) {
+        return false;
     }
     if (k->caps.xsave) {
         v->xsave = g_malloc0(k->caps.xsave_size);

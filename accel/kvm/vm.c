@@ -23,7 +23,7 @@ static int create_vm(const KvmAccel *k)
     return vm;
 }
 
-static int enable(const KvmAccel *k, uint32_t what, uint64_t arg)
+int kvm_enable(const KvmAccel *k, uint32_t what, uint64_t arg)
 {
     struct kvm_enable_cap cap = {.cap = what, .args[0] = arg};
     return kvm_ioctl(k->sys, k->vm, KVM_ENABLE_CAP, &cap);
@@ -46,13 +46,13 @@ bool kvm_set_up_vm(KvmAccel *k, GError **error)
         return kvm_fail(error, r, "KVM_SET_TSS_ADDR");
     }
     if (k->caps.user_msr) {
-        r = enable(k, KVM_CAP_X86_USER_SPACE_MSR, KVM_MSR_EXIT_REASON_UNKNOWN | KVM_MSR_EXIT_REASON_INVAL);
+        r = kvm_enable(k, KVM_CAP_X86_USER_SPACE_MSR, KVM_MSR_EXIT_REASON_UNKNOWN | KVM_MSR_EXIT_REASON_INVAL);
         if (r < 0) {
             return kvm_fail(error, r, "KVM does not report unknown model-specific registers");
         }
     }
     /* Without it the guest's programs get #UD for what KVM cannot emulate. */
-    r = k->caps.emulation_exit ? enable(k, KVM_CAP_EXIT_ON_EMULATION_FAILURE, 1) : 0;
+    r = k->caps.emulation_exit ? kvm_enable(k, KVM_CAP_EXIT_ON_EMULATION_FAILURE, 1) : 0;
     if (r < 0) {
         return kvm_fail(error, r, "KVM does not report instructions that it cannot emulate");
     }

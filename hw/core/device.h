@@ -194,6 +194,13 @@ struct DeviceEnv {
     /* Message-signalled interrupt: one 32-bit write to the APIC window. */
     void (*msi)(void *opaque, uint64_t addr, uint32_t data);
     /*
+     * Machine lock held.  Log writes to the RAM at [addr, addr + len), whole pages, or end it; and which of those pages were
+     * written since (bit n: the n-th), all of which then count as unwritten.  One device logs a page.  False: it is not all
+     * RAM.  Both NULL where no guest runs.
+     */
+    bool (*log_writes)(void *opaque, gpa_t addr, uint64_t len, bool on);
+    bool (*take_written)(void *opaque, gpa_t addr, uint64_t len, uint64_t *bitmap);
+    /*
      * Machine lock held.  Replace a region's write notifiers (count 0: none); the list is the device's and stays as it is
      * until it is replaced.  Start or end serving an interrupt's eventfd.  Both NULL where no guest runs.
      */

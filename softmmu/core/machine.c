@@ -45,6 +45,43 @@ static void env_no_msi(void *opaque, uint64_t addr, uint32_t data)
 {
 }
 
+/* ---- the log of writes ---- */
+
+/* The pages of RAM that [addr, addr + len) of the guest's memory is: false if it is anything else. */
+static bool ram_pages(const Machine *m, gpa_t addr, uint64_t len, uint64_t *first)
+{
+    FlatRange r;
+    if (((addr | len) & ~PAGE_MASK) || !space_lookup(m->memory, addr, &r) || r.region->kind != REGION_RAM ||
+        len > r.end - addr) {
+        return false;
+    }
+    const uint8_t *host = r.region->host + r.offset + (addr - r.start);
+    *first = (uint64_t)(host - m->ram->host) >> PAGE_SHIFT;
+    return ram_owns(m->ram, host);
+}
+
+static bool env_log_writes(void *opaque, gpa_t addr, uint64_t len, bool on)
+{
+    Machine *m = opaque;
+    uint64_t first;
+    if (!ram_pages(m, addr, len, &first)) {
+        return false;
+    }
+    dirty_log(m, DIRTY_DISPLAY, first, len >> PAGE_SHIFT, on);
+    return true;
+}
+
+static bool env_take_written(void *opaque, gpa_t addr, uint64_t len, uint64_t *bitmap)
+{
+    Machine *m = opaque;
+    uint64_t first;
+    if (!ram_pages(m, addr, len, &first)) {
+        return false;
+    }
+    dirty_take(m, DIRTY_DISPLAY, first, len >> PAGE_SHIFT, bitmap);
+    return true;
+}
+
 /* ---- eventfds ---- */
 
 static void env_set_notifiers(void *opaque, Region *region, const WriteNotifier *list, unsigned count)
@@ -136,6 +173,7 @@ Machine *machine_new(uint64_t ram_size, GError **error)
     m->run = run_control_new();
     m->devices = g_ptr_array_new();
     m->watched = g_ptr_array_new();
+    m->dirty_engines = g_ptr_array_new();
     m->memory = space_new("memory", MEMORY_WIDTH);
     m->io = space_new("I/O", 16);
     space_set_ram(m->memory, ram);
@@ -148,6 +186,8 @@ Machine *machine_new(uint64_t ram_size, GError **error)
         .dma_write = env_dma_write,
         .request = env_request,
         .msi = env_no_msi,
+        .log_writes = env_log_writes,
+        .take_written = env_take_written,
         .set_notifiers = env_set_notifiers,
         .watch = env_watch,
     };
@@ -165,6 +205,7 @@ void machine_free(Machine *m)
     }
     g_ptr_array_free(m->devices, true);
     g_ptr_array_free(m->watched, true);
+    g_ptr_array_free(m->dirty_engines, true);
     space_free(m->memory);
     space_free(m->io);
     clock_free(m->clock);

@@ -4,6 +4,7 @@
 
 #include "hw/core/device.h"
 #include "hw/core/irqchip.h"
+#include "softmmu/core/dirty.h"
 #include "softmmu/core/exclusive.h"
 #include "softmmu/core/ram.h"
 #include "softmmu/core/runstate.h"
@@ -26,6 +27,7 @@ typedef struct Machine {
     unsigned num_cpus;
     struct Accel *accel;
     void *board;           /* the board's own struct */
+    GPtrArray *dirty_engines; /* const DirtyEngine *: dirty.h; machine lock */
     GPtrArray *watched;    /* IrqNotifier *: every one that is served; machine lock */
     const IrqchipOps *irqchip; /* the board's; NULL: they cannot leave the devices */
     void *irqchip_opaque;

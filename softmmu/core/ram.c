@@ -8,8 +8,6 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-#define DIRTY_ALL (DIRTY_DISPLAY | DIRTY_MIGRATION)
-
 static bool fail(GError **error, uint64_t size, const char *what, int err)
 {
     g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(err), "cannot get %llu MiB of guest memory: %s: %s",
@@ -119,9 +117,7 @@ static bool ends_watching(RamPage *page, uint64_t hit)
 /* Bytes first..last (both in the page) are written. */
 static bool page_written(Ram *ram, RamPage *page, unsigned first, unsigned last)
 {
-    if ((__atomic_load_n(&page->dirty, __ATOMIC_RELAXED) & DIRTY_ALL) != DIRTY_ALL) {
-        __atomic_fetch_or(&page->dirty, DIRTY_ALL, __ATOMIC_ACQ_REL);
-    }
+    ram_mark_dirty(page);
     /* The bytes must be seen by whoever watches them from now on and does not hear of this write. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     uint64_t hit = __atomic_load_n(&page->code, __ATOMIC_RELAXED) & ram_granules(first, last);

@@ -15,13 +15,13 @@
 #define RAM_MAX_READERS 256
 #define RAM_LAST_HITS 16 /* the last of so many writes to all code of a page ends that it is watched */
 
-enum { DIRTY_DISPLAY = 1 << 0, DIRTY_MIGRATION = 1 << 1 };
+enum { DIRTY_DISPLAY = 1 << 0, DIRTY_MIGRATION = 1 << 1, DIRTY_ALL = DIRTY_DISPLAY | DIRTY_MIGRATION };
 
 /* All members are atomic: written by any thread. */
 typedef struct RamPage {
     uint64_t code; /* bit n: bytes n*64..n*64+63 hold decoded code (engines must be told of writes there) */
     uint8_t dirty; /* DIRTY_*: written since the client last cleared its bit */
-    uint8_t track; /* DIRTY_*: clients that want to know of the first write */
+    uint8_t track; /* DIRTY_*: clients that log the page */
     uint8_t last_hits; /* writes to all the code that the page has */
 } RamPage;
 
@@ -30,6 +30,7 @@ typedef struct Ram {
     uint64_t size; /* bytes, multiple of 4096 */
     int fd;        /* memfd */
     RamPage *pages;
+    bool logged;   /* some page has a bit in `track`; changed in exclusive sections (dirty.h) */
     uint64_t *readers[RAM_MAX_READERS]; /* atomic; or NULL */
 } Ram;
 
@@ -51,6 +52,14 @@ static inline bool ram_page_watched(const RamPage *page)
 {
     return __atomic_load_n(&page->code, __ATOMIC_RELAXED) != 0 ||
            (__atomic_load_n(&page->track, __ATOMIC_RELAXED) & ~__atomic_load_n(&page->dirty, __ATOMIC_RELAXED)) != 0;
+}
+
+/* The page was written, for all clients. */
+static inline void ram_mark_dirty(RamPage *page)
+{
+    if ((__atomic_load_n(&page->dirty, __ATOMIC_RELAXED) & DIRTY_ALL) != DIRTY_ALL) {
+        __atomic_fetch_or(&page->dirty, DIRTY_ALL, __ATOMIC_ACQ_REL);
+    }
 }
 
 /*

@@ -352,15 +352,9 @@ static void ins(X86Cpu *cpu, const Insn *i)
     rep.step = rep.back ? -(uint64_t)rep.size : rep.size;
     io_check(cpu, port, rep.size);
     do {
-        MemRef ref = mem_ref(cpu, SEG_ES, dest_offset(cpu, &rep), rep.size);
-        uint32_t v = io_in(cpu, port, rep.size);
-        if (rep.size == 1) {
-            ref_store8(cpu, &ref, (uint8_t)v);
-        } else if (rep.size == 2) {
-            ref_store16(cpu, &ref, (uint16_t)v);
-        } else {
-            ref_store32(cpu, &ref, v);
-        }
+        mem_probe(cpu, SEG_ES, dest_offset(cpu, &rep), rep.size, ACCESS_WRITE);
+        /* No host address is kept meanwhile: the device may change the memory map, or a page may become watched. */
+        store_element(cpu, &rep, dest_offset(cpu, &rep), io_in(cpu, port, rep.size));
         advance(cpu, &rep, RDI, rep.step);
         count_down(cpu, &rep, 1);
     } while (rep_next(cpu, &rep));

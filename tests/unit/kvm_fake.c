@@ -24,19 +24,30 @@ static void fake_close(void *opaque, int fd)
     f->fds--;
 }
 
-static void *fake_map(void *opaque, int fd, size_t len)
+static void *fake_map(void *opaque, int fd, size_t len, uint64_t offset)
 {
     Fake *f = opaque;
+    void *at = g_malloc0(len);
     f->maps++;
-    f->run = g_malloc0(len);
-    return f->run;
+    if (offset) {
+        g_assert_cmpuint(offset, ==, KVM_DIRTY_LOG_PAGE_OFFSET * 4096);
+        f->ring = at;
+        f->ring_size = (unsigned)(len / sizeof(f->ring[0]));
+    } else {
+        f->run = at;
+    }
+    return at;
 }
 
 static void fake_unmap(void *opaque, void *at, size_t len)
 {
     Fake *f = opaque;
     f->maps--;
-    f->run = NULL;
+    if (at == f->ring) {
+        f->ring = NULL;
+    } else {
+        f->run = NULL;
+    }
     g_free(at);
 }
 
@@ -133,6 +144,53 @@ static int vcpu_ioctl(Fake *f, unsigned long request, void *arg)
     }
 }
 
+/* The log of writes. */
+static int dirty_ioctl(Fake *f, unsigned long request, void *arg)
+{
+    const struct kvm_dirty_log *log = arg;
+    const struct kvm_clear_dirty_log *clear = arg;
+    size_t bytes;
+    switch (request) {
+    case KVM_GET_DIRTY_LOG:
+        if (!(f->slot_flags & KVM_MEM_LOG_DIRTY_PAGES)) {
+            return -ENOENT;
+        }
+        bytes = (f->slot_pages[log->slot] + 63) / 64 * 8;
+        memset(log->dirty_bitmap, 0, bytes);
+        if (log->slot == 0) {
+            memcpy(log->dirty_bitmap, f->dirty, MIN(bytes, sizeof(f->dirty)));
+        }
+        if (!f->manual_clear) {
+            memset(f->dirty, 0, sizeof(f->dirty));
+        }
+        return 0;
+    case KVM_CLEAR_DIRTY_LOG:
+        g_assert_true(f->manual_clear);
+        g_assert_cmpuint(clear->first_page % 64, ==, 0);
+        g_assert_cmpuint(clear->first_page + clear->num_pages, <=, f->slot_pages[clear->slot]);
+        f->cleared = *clear;
+        for (uint32_t n = 0; clear->slot == 0 && n < (clear->num_pages + 63) / 64; n++) {
+            f->dirty[clear->first_page / 64 + n] &= ~((uint64_t *)clear->dirty_bitmap)[n];
+        }
+        return 0;
+    case KVM_RESET_DIRTY_RINGS:
+        f->ring_resets++;
+        return 1;
+    default:
+        return -ENOTTY;
+    }
+}
+
+static int set_slot(Fake *f, const struct kvm_userspace_memory_region *r)
+{
+    if (r->slot == 0) {
+        f->slot_flags = r->flags;
+    }
+    f->slots += (r->memory_size != 0) - (f->slot_pages[r->slot] != 0);
+    f->slot_pages[r->slot] = r->memory_size / 4096;
+    return 0;
+}
+
 static int ioeventfd(Fake *f, const struct kvm_ioeventfd *io)
 {
     unsigned n = 0;
@@ -164,6 +222,7 @@ static int irq_ioctl(Fake *f, unsigned long request, void *arg)
         return 0;
     case KVM_ENABLE_CAP:
         f->split |= ((struct kvm_enable_cap *)arg)->cap == KVM_CAP_SPLIT_IRQCHIP;
+        f->manual_clear |= ((struct kvm_enable_cap *)arg)->cap == KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2;
         return 0;
     case KVM_GET_IRQCHIP:
         *chip = f->chips[chip->chip_id];
@@ -191,6 +250,21 @@ static int irq_ioctl(Fake *f, unsigned long request, void *arg)
     }
 }
 
+static int capability(const Fake *f, unsigned cap)
+{
+    switch (cap) {
+    case KVM_CAP_XSAVE2:
+        return sizeof(struct kvm_xsave);
+    case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
+        return KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET;
+    case KVM_CAP_DIRTY_LOG_RING:
+    case KVM_CAP_DIRTY_LOG_RING_ACQ_REL:
+        return f->no_rings ? 0 : 65536 * (int)sizeof(struct kvm_dirty_gfn);
+    default:
+        return 64;
+    }
+}
+
 static int fake_ioctl(void *opaque, int fd, unsigned long request, void *arg)
 {
     Fake *f = opaque;
@@ -202,10 +276,7 @@ static int fake_ioctl(void *opaque, int fd, unsigned long request, void *arg)
     case KVM_GET_API_VERSION:
         return f->version;
     case KVM_CHECK_EXTENSION:
-        if (f->lacks && f->lacks == (unsigned)(uintptr_t)arg) {
-            return 0;
-        }
-        return (uintptr_t)arg == KVM_CAP_XSAVE2 ? sizeof(struct kvm_xsave) : 64;
+        return f->lacks && f->lacks == (unsigned)(uintptr_t)arg ? 0 : capability(f, (unsigned)(uintptr_t)arg);
     case KVM_GET_SUPPORTED_CPUID:
         return supported_cpuid(arg);
     case KVM_GET_VCPU_MMAP_SIZE:
@@ -215,8 +286,11 @@ static int fake_ioctl(void *opaque, int fd, unsigned long request, void *arg)
         f->fds++;
         return request == KVM_CREATE_VM ? FD_VM : FD_VCPU;
     case KVM_SET_USER_MEMORY_REGION:
-        f->slots = ((struct kvm_userspace_memory_region *)arg)->memory_size ? f->slots + 1 : f->slots - 1;
-        return 0;
+        return set_slot(f, arg);
+    case KVM_GET_DIRTY_LOG:
+    case KVM_CLEAR_DIRTY_LOG:
+    case KVM_RESET_DIRTY_RINGS:
+        return dirty_ioctl(f, request, arg);
     case KVM_GET_CLOCK:
         ((struct kvm_clock_data *)arg)->clock = 1ull << 40; /* far ahead */
         return 0;

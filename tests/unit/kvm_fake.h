@@ -31,6 +31,7 @@ struct Fake {
     int fds, maps;               /* open now: 0 in the end */
     unsigned vectors[8], num_vectors; /* of KVM_INTERRUPT */
     unsigned slots;              /* in use */
+    uint64_t slot_pages[64];     /* 0: no such slot */
     struct kvm_ioeventfd ioevents[8]; /* as assigned */
     unsigned num_ioevents;
     bool refuse_ioevents;
@@ -44,6 +45,14 @@ struct Fake {
     unsigned num_msis, num_irqfds, num_routes;
     struct kvm_irq_routing_entry routes[64];
     struct kvm_run *run;
+    struct kvm_dirty_gfn *ring;  /* mapped: ring_size entries */
+    unsigned ring_size;
+    uint64_t dirty[16];          /* the bitmap of slot 0, up to 1024 pages */
+    uint32_t slot_flags;         /* of slot 0 */
+    bool manual_clear;           /* enabled: reading it clears nothing */
+    struct kvm_clear_dirty_log cleared; /* the last KVM_CLEAR_DIRTY_LOG */
+    unsigned ring_resets;
+    bool no_rings;               /* neither capability */
     void *opaque;                /* the script's */
     struct kvm_regs regs;
     struct kvm_sregs sregs;
