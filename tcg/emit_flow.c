@@ -11,12 +11,11 @@ bool emit_jcc(Tr *t, const Insn *i)
     }
     tr_flags_load(t);
     gva_t next = t->rip[t->n + 1];
-    bool again = tr_again_if(t, i->opcode & 15);
-    tr_flags_to_cpu(t);
-    if (again) {
+    if (tr_again_if(t, i->opcode & 15)) {
+        tr_flags_to_cpu(t);
         tr_exit_to(t, next);
     } else {
-        tr_exit_if(t, i->opcode & 15, next + i->imm, next);
+        tr_branch(t, i->opcode & 15, next + i->imm);
     }
     return true;
 }

@@ -26,8 +26,7 @@ static bool jcc(Tr *t, const Insn *i)
         return false;
     }
     tr_flags_load(t);
-    tr_flags_to_cpu(t);
-    tr_exit_if(t, i->opcode & 15, target, t->rip[t->n + 1]);
+    tr_branch(t, i->opcode & 15, target);
     return true;
 }
 

@@ -181,6 +181,15 @@ typedef struct Exit {
     JitEntry entry;
 } Exit;
 
+/* A branch out of the middle of a block: what is left to do when it is taken. */
+typedef struct Side {
+    uint8_t *from;
+    gva_t rip;
+    JitEntry entry;
+    FlagPlace place;
+    FlagDesc desc;
+} Side;
+
 /* An operand whose page is not in its slot. */
 typedef struct SlotMiss {
     PageSlot *slot;
@@ -240,6 +249,7 @@ typedef struct TrNote {
 
 #define MAX_INSNS 32
 #define MAX_ALONE 12
+#define MAX_SIDES (MAX_INSNS * 2) /* of two copies */
 /* PUSH and DIV of memory have two, CALL through memory has three and is the last */
 #define MAX_STUBS (MAX_INSNS * 2 + 1 + MAX_ALONE * 2)
 typedef struct Tr {
@@ -254,7 +264,7 @@ typedef struct Tr {
     unsigned seg;             /* H_ADDR is an offset in this segment, for the next access to apply; or NUM_SEGS */
     FlagPlace place;
     FlagDesc desc;
-    unsigned num_stubs, num_alone, num_misses, num_exits, num_fetches; /* of the arrays below */
+    unsigned num_stubs, num_alone, num_misses, num_sides, num_exits, num_fetches; /* of the arrays below */
     Shared shared[MAX_SHARED]; /* by X86Cpu.jit_held */
     uint8_t share_last[MAX_INSNS]; /* [n]: the last instruction that used what instruction n checked */
     bool loops;               /* the last instruction is a Jcc to the first: both stay in this code if the flags allow it */
@@ -274,7 +284,8 @@ typedef struct Tr {
     Stub stubs[MAX_STUBS];
     Alone alone[MAX_ALONE];
     SlotMiss misses[MAX_STUBS + MAX_ALONE];
-    Exit exits[4 + MAX_ALONE];
+    Side sides[MAX_SIDES];
+    Exit exits[4 + MAX_ALONE + MAX_SIDES];
     X87Fetch fetches[MAX_INSNS];
 } Tr;
 
@@ -405,6 +416,9 @@ bool insn_x87_control(const Insn *i);
 void tr_call_insn(Tr *t);
 void tr_exit_to(Tr *t, gva_t rip);          /* direct */
 void tr_exit_indirect(Tr *t);               /* to the address in H_ADDR */
+/* A branch on the host's flags, which are the guest's. */
+void tr_branch(Tr *t, unsigned cc, gva_t taken);
+/* A branch at the end of a block, with nothing left to do. */
 void tr_exit_if(Tr *t, unsigned cc, gva_t taken, gva_t other);
 /* The guest's CALL, after its push: to rip, or to the address in H_ADDR. */
 void tr_call_to(Tr *t, gva_t rip);

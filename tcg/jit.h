@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The translator: straight-line blocks of decoded guest instructions become host code that keeps most guest registers in
- * the host registers of the same names and runs most instructions by re-encoding them (docs/decisions/006).  Whatever it
- * does not translate, and whatever a fast path does not cover, is done by the interpreter's handler of that instruction,
- * called from the translated code with the guest's state in X86Cpu.
+ * The translator: blocks of decoded guest instructions, with ways out of their middle, become host code that keeps most
+ * guest registers in the host registers of the same names and runs most instructions by re-encoding them
+ * (docs/decisions/006).  Whatever it does not translate, and whatever a fast path does not cover, is done by the
+ * interpreter's handler of that instruction, called from the translated code with the guest's state in X86Cpu.
  *
  * One Jit belongs to one vCPU's thread.
  */

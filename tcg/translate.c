@@ -86,6 +86,19 @@ void tr_exit_to(Tr *t, gva_t rip)
     t->ended = true;
 }
 
+void tr_branch(Tr *t, unsigned cc, gva_t taken)
+{
+    if (t->n + 1 == t->src->num) {
+        tr_flags_to_cpu(t);
+        tr_exit_if(t, cc, taken, t->rip[t->n + 1]);
+        return;
+    }
+    g_assert(t->num_sides < MAX_SIDES);
+    uint8_t *from = asm_jcc(&t->a, cc);
+    t->sides[t->num_sides++] = (Side){.from = from, .rip = taken, .entry = entry_for(t, taken),
+                                      .place = t->place, .desc = t->desc};
+}
+
 void tr_exit_if(Tr *t, unsigned cc, gva_t taken, gva_t other)
 {
     align_jump(t, 2);
@@ -175,6 +188,17 @@ static void emit_exit(Tr *t, const Exit *e)
     asm_byte(a, 0x2d);
     asm_le(a, (uint64_t)(e->from + e->entry - (a->p + 4)), 4);
     asm_jmp_to(a, t->jit->exit_jump);
+}
+
+static void emit_side(Tr *t, const Side *s)
+{
+    if (t->a.full) {
+        return;
+    }
+    asm_patch(s->from, t->a.p);
+    tr_flags_store(t, &s->desc, s->place);
+    align_jump(t, 1);
+    t->exits[t->num_exits++] = (Exit){.from = asm_jmp(&t->a), .rip = s->rip, .entry = s->entry};
 }
 
 static void patch_all(Tr *t, uint8_t *const from[], unsigned num)
@@ -439,6 +463,9 @@ bool jit_translate(Jit *jit, const JitSource *src, JitCode *out)
         emit_stub(&t, &t.stubs[i]);
     }
     tr_x87_emit_fetches(&t);
+    for (unsigned i = 0; i < t.num_sides; i++) {
+        emit_side(&t, &t.sides[i]);
+    }
     for (unsigned i = 0; i < t.num_exits; i++) {
         emit_exit(&t, &t.exits[i]);
     }

@@ -90,10 +90,22 @@ static void log_block(const X86Cpu *cpu, const Block *b, gva_t rip)
     log_printf("%s\n", text->str);
 }
 
-/* Decode until a block end; 0 instructions when even the first does not fit in len bytes. */
-static void decode(const X86Cpu *cpu, Block *b, const uint8_t *bytes, unsigned len)
+/* A branch forwards, to be left by when it is taken. */
+static bool goes_on_behind(const Insn *i)
 {
-    unsigned at = 0;
+    const InsnRow *row = insn_row(i);
+    bool shortly = row->map == MAP_1 && (i->opcode & 0xf0) == 0x70;
+    bool near = row->map == MAP_0F && (i->opcode & 0xf0) == 0x80;
+    return (shortly || near) && (int64_t)i->imm > 0;
+}
+
+/*
+ * Decode until a block end; 0 instructions when even the first does not fit in len bytes.  Translated blocks go on behind
+ * branches.
+ */
+static void decode(const X86Cpu *cpu, Block *b, const uint8_t *bytes, unsigned len, bool translated)
+{
+    unsigned at = 0, straight = 0;
     b->num = 0;
     while (b->num < BLOCK_MAX_INSNS) {
         Insn *i = &b->insns[b->num];
@@ -104,11 +116,18 @@ static void decode(const X86Cpu *cpu, Block *b, const uint8_t *bytes, unsigned l
         b->num++;
         i->at = (uint16_t)at;
         at += i->len;
-        if (status != DECODE_OK || (insn_row(i)->attr & A_END) || at >= len) {
+        if (status != DECODE_OK || at >= len) {
             break;
+        }
+        if (insn_row(i)->attr & A_END) {
+            straight = straight ? straight : b->num;
+            if (!translated || b->num >= BLOCK_MOST_BEFORE_BRANCH || !goes_on_behind(i)) {
+                break;
+            }
         }
     }
     b->bytes = (uint16_t)at;
+    b->straight = (uint8_t)(straight ? straight : b->num);
 }
 
 /* ---- new blocks ---- */
@@ -124,7 +143,7 @@ static bool decode_watched(const InterpVcpu *v, Block *b, const FetchEntry *f, u
     b->host[0] = f->host + offset;
     b->host[1] = NULL;
     memcpy(bytes, b->host[0], len);
-    decode(v->cpu, b, bytes, len);
+    decode(v->cpu, b, bytes, len, v->cache->jit != NULL);
     if (b->num == 0) {
         return true;
     }
@@ -150,7 +169,7 @@ static bool decode_crossing(const InterpVcpu *v, Block *b, const CodePages *page
     memcpy(bytes, b->host[0], first);
     memcpy(bytes + first, b->host[1], sizeof(bytes) - first);
     DecodeStatus status = insn_decode(b->insns, bytes, sizeof(bytes), v->cpu->code_size, &v->cpu->features);
-    b->num = 1;
+    b->num = b->straight = 1;
     b->bytes = b->insns[0].len;
     if (status == DECODE_SHORT || b->bytes <= first) {
         return false;
@@ -194,6 +213,7 @@ static Block *add_block(InterpVcpu *v, Block *b, Block *older)
 void block_cut(Block *b, unsigned num)
 {
     b->num = (uint16_t)num;
+    b->straight = MIN(b->straight, (uint8_t)num);
     b->bytes = 0;
     for (unsigned n = 0; n < num; n++) {
         b->bytes += b->insns[n].len;

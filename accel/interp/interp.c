@@ -30,7 +30,7 @@ typedef struct InterpAccel {
 static void run_block(X86Cpu *cpu, const Block *b)
 {
     const Insn *i = b->insns;
-    const Insn *end = i + b->num;
+    const Insn *end = i + b->straight;
     cpu->break_block = false;
     do {
         cpu->insn = i;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The interpreter, and what the translator's engine shares with it: one host thread a vCPU runs decoded instructions
- * out of a cache of straight-line blocks, keyed by physical address, so that a page mapped twice is decoded once.  Blocks
+ * out of a cache of blocks, keyed by physical address, so that a page mapped twice is decoded once.  Blocks
  * are valid while nothing was written to code of their page; then they are compared with what is there now.
  */
 #pragma once
@@ -21,6 +21,7 @@ struct JitCode;
 
 #define BLOCK_MAX_INSNS 32
 #define BLOCK_MAX_BYTES (BLOCK_MAX_INSNS * 15)
+#define BLOCK_MOST_BEFORE_BRANCH 24 /* a branch that ends so many instructions ends the block */
 #define BLOCK_MAX_OLDER 3 /* versions of a block kept besides the last one */
 #define BLOCK_BUCKET_BITS 18
 #define BLOCK_BUCKETS (1u << BLOCK_BUCKET_BITS)
@@ -46,6 +47,7 @@ struct Block {
     uint16_t num;             /* instructions */
     uint16_t bytes;
     uint8_t code_size;
+    uint8_t straight;         /* instructions up to the first transfer: what the interpreter runs */
     bool dead;                /* overwritten */
     struct JitCode *code;     /* its translations, one for each address and mode, the last used first */
     bool linkable;            /* ends in a near transfer or by its length: CPL and code size stay */
