@@ -36,7 +36,7 @@ static bool emit_set_ac(Tr *t, bool set)
     return true;
 }
 
-/* In its shadow nothing is held back but what waits already, and then the handler is called (vcpu_sti_idle()). */
+/* In its shadow nothing is held back but what waits already, and then the handler is called (vcpu_steps_for_nothing()). */
 static bool emit_sti(Tr *t)
 {
     Asm *a = &t->a;

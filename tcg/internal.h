@@ -109,6 +109,11 @@ void flags_liveness(const Insn *insns, unsigned num, uint8_t *live);
 /* The general registers that i may change: bit n for register n. */
 unsigned insn_writes(const Insn *i);
 
+/* ---- jit.c ---- */
+
+/* As jit_run(), X86Cpu.jit_mode being right. */
+uintptr_t jit_enter(Jit *jit, const uint8_t *entry);
+
 /* ---- runtime.c ---- */
 
 void runtime_emit(Jit *jit);

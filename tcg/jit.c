@@ -114,11 +114,16 @@ size_t jit_code_used(const Jit *jit)
     return (size_t)(jit->next - jit->rw);
 }
 
-uintptr_t jit_run(Jit *jit, const JitCode *code)
+uintptr_t jit_enter(Jit *jit, const uint8_t *entry)
 {
     EnterFn *enter = (EnterFn *)(void *)jit_rx(jit, jit->enter);
+    return enter(jit->cpu, entry);
+}
+
+uintptr_t jit_run(Jit *jit, const JitCode *code)
+{
     jit->cpu->jit_mode = code->mode;
-    return enter(jit->cpu, code->entry[JIT_ENTRY_LOOP]);
+    return jit_enter(jit, code->entry[JIT_ENTRY_LOOP]);
 }
 
 void jit_connect(Jit *jit, uintptr_t jump, const JitCode *code)

@@ -125,6 +125,10 @@ void jit_flush(Jit *jit);
  * next instruction.  Returns the jump that would like to be connected to that instruction's code by jit_connect(), or 0.
  */
 uintptr_t jit_run(Jit *jit, const JitCode *code);
+/* The same with what is remembered for cpu->rip, its result in *jump; false when nothing is, or nothing may run now. */
+bool jit_run_known(Jit *jit, uintptr_t *jump);
+/* Nothing has to be looked at before the next instruction: what single steps, breakpoints and shadows need is the run loop's. */
+bool jit_may_run(const X86Cpu *cpu);
 void jit_connect(Jit *jit, uintptr_t jump, const JitCode *code);
 /*
  * The bytes that `code` was made of are others now: whoever enters it goes to `instead`, code for the same place, or leaves

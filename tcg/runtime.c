@@ -49,27 +49,43 @@ static void call_c(Asm *a, const void *function)
 
 /* ---- what translated code calls ---- */
 
-/* What single steps, breakpoints and interrupt shadows need is the run loop's. */
-static bool nothing_waits(const X86Cpu *cpu)
+bool jit_may_run(const X86Cpu *cpu)
 {
     return !__atomic_load_n(&cpu->attention, __ATOMIC_RELAXED) && !cpu->halted && !cpu->wait_sipi &&
            cpu->shadow != SHADOW_SS && /* that of STI only holds back what does not wait */
            !(cpu->eflags & FL_TF) && !cpu->pending_db && !debug_any_armed(cpu) && jit_mode_ok(cpu);
 }
 
+/* The code for cpu->rip if it is known and may run now, or NULL.  Made for another mode: its own checks find out. */
+static const uint8_t *code_known(X86Cpu *cpu)
+{
+    const JitPlace *place = &cpu->jit->table[jit_table_index(cpu->rip)];
+    if (!jit_may_run(cpu) || place->rip != cpu->rip) {
+        return NULL;
+    }
+    cpu->eflags &= ~(uint32_t)FL_RF; /* the next instruction clears it, and no breakpoint is armed */
+    cpu->jit_mode = jit_mode(cpu);
+    return place->code;
+}
+
 const uint8_t *jit_next(X86Cpu *cpu)
 {
     const Jit *jit = cpu->jit;
-    if (nothing_waits(cpu)) {
-        const JitPlace *place = &jit->table[jit_table_index(cpu->rip)];
-        if (place->rip == cpu->rip) { /* made for another mode: its own checks find out */
-            cpu->eflags &= ~(uint32_t)FL_RF; /* the next instruction clears it, and no breakpoint is armed */
-            cpu->jit_mode = jit_mode(cpu);
-            cpu->jit_target = (uintptr_t)place->code;
-            return jit_rx(jit, jit->resume);
-        }
+    const uint8_t *code = code_known(cpu);
+    if (code) {
+        cpu->jit_target = (uintptr_t)code;
+        return jit_rx(jit, jit->resume);
     }
     return jit_rx(jit, jit->exit_clean);
+}
+
+bool jit_run_known(Jit *jit, uintptr_t *jump)
+{
+    const uint8_t *code = code_known(jit->cpu);
+    if (code) {
+        *jump = jit_enter(jit, code);
+    }
+    return code != NULL;
 }
 
 /*
@@ -78,7 +94,7 @@ const uint8_t *jit_next(X86Cpu *cpu)
  */
 static const uint8_t *recheck(X86Cpu *cpu)
 {
-    if (nothing_waits(cpu)) {
+    if (jit_may_run(cpu)) {
         gva_t lin = cpu->code64 ? cpu->rip : (uint32_t)(cpu->rip + cpu->seg[SEG_CS].base);
         cpu->insn_rip = cpu->rip; /* of a fault of the fetch */
         const FetchEntry *f = mmu_fetch(cpu, lin);

@@ -92,12 +92,15 @@ bool vcpu_must_step(const X86Cpu *cpu)
 /*
  * Translated code may run in the shadow of STI while nothing waits that the shadow would hold back.  The shadow stays
  * until something does: then one instruction is stepped first, so that none is ever too late for STI; HLT included.
+ * RF, which each return from a fault sets, says nothing while no breakpoint is armed.
  */
-bool vcpu_sti_idle(const InterpVcpu *v)
+bool vcpu_steps_for_nothing(InterpVcpu *v)
 {
-    const X86Cpu *cpu = v->cpu;
-    return v->cache->jit && cpu->shadow == SHADOW_STI && !__atomic_load_n(&cpu->attention, __ATOMIC_ACQUIRE) &&
-           !(cpu->eflags & (FL_TF | FL_RF)) && !cpu->pending_db && !debug_any_armed(cpu) && jit_mode_ok(cpu);
+    if (!v->cache->jit || !jit_may_run(v->cpu)) {
+        return false;
+    }
+    v->cpu->eflags &= ~(uint32_t)FL_RF;
+    return true;
 }
 
 /* ---- events ---- */
@@ -278,7 +281,7 @@ static void run_loop(InterpVcpu *v)
             __atomic_store_n(&cpu->attention, true, __ATOMIC_SEQ_CST);
             continue;
         }
-        if (unlikely(vcpu_must_step(cpu)) && !vcpu_sti_idle(v)) {
+        if (unlikely(vcpu_must_step(cpu)) && !vcpu_steps_for_nothing(v)) {
             step(v);
             continue;
         }

@@ -164,8 +164,8 @@ struct JitCode *block_code(InterpVcpu *v, Block *b, const CodePages *pages);
 void code_mapped(X86Cpu *cpu, const struct JitCode *code);
 /* The next instruction must be done by itself: single step, breakpoints, RF, interrupt shadows. */
 bool vcpu_must_step(const X86Cpu *cpu);
-/* But for a shadow of STI that holds nothing back. */
-bool vcpu_sti_idle(const InterpVcpu *v);
+/* Not so for translated code after all: a shadow of STI that holds nothing back, RF without breakpoints, which it clears. */
+bool vcpu_steps_for_nothing(InterpVcpu *v);
 /* Decode the one instruction at cs:rip from wherever it lies.  Raises what its fetch raises. */
 void insn_fetch(X86Cpu *cpu, Insn *out);
 

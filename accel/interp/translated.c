@@ -117,12 +117,28 @@ static void join(InterpVcpu *v, uintptr_t jump, const JitCode *code)
     jit_remember(jit, code);
 }
 
+/*
+ * After an interrupt or a fault: the code was often met before.  When it is not what should run here (made for another mode,
+ * another page), it comes back at once and has done nothing.  True: there is something to look at.
+ */
+static bool run_known(InterpVcpu *v, uintptr_t *jump)
+{
+    if (v->traced || v->cache->flush || !jit_run_known(v->cache->jit, jump)) {
+        return false;
+    }
+    count_exit(v->cpu, jit_stats(v->cache->jit), *jump);
+    return !jit_may_run(v->cpu);
+}
+
 /* Blocks that follow one another are connected as they do, until something has to be looked at. */
 static bool run_blocks(InterpVcpu *v)
 {
     X86Cpu *cpu = v->cpu;
     Jit *jit = v->cache->jit;
     uintptr_t jump = 0;
+    if (run_known(v, &jump)) {
+        return true;
+    }
     do {
         if (unlikely(v->chaos)) {
             chaos_at_block(v->chaos);

@@ -236,7 +236,7 @@ static bool run_batch(Check *c)
             return false;
         }
         if (c->failed || __atomic_load_n(&cpu->attention, __ATOMIC_RELAXED) || cpu->halted || cpu->wait_sipi ||
-            (vcpu_must_step(cpu) && !vcpu_sti_idle(c->v)) || !jit_mode_ok(cpu)) {
+            (vcpu_must_step(cpu) && !vcpu_steps_for_nothing(c->v)) || !jit_mode_ok(cpu)) {
             return true;
         }
     }
