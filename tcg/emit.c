@@ -50,6 +50,8 @@ static bool emit_one_byte(Tr *t, const Insn *i)
         return emit_convert(t, i);
     case 0x9c:
         return emit_pushf(t, i);
+    case 0x9d:
+        return emit_popf(t, i);
     case 0x9e:
     case 0x9f:
         return emit_ah(t, i);
@@ -117,6 +119,8 @@ static bool emit_two_byte(Tr *t, const Insn *i)
         return emit_jcc(t, i);
     case 0x90 ... 0x9f:
         return emit_setcc(t, i);
+    case 0xa2:
+        return emit_cpuid(t);
     case 0xa3:
     case 0xab:
     case 0xb3:

@@ -113,8 +113,10 @@ bool emit_cmov(Tr *t, const Insn *i);
 bool emit_flag(Tr *t, const Insn *i);
 bool emit_ah(Tr *t, const Insn *i);
 bool emit_pushf(Tr *t, const Insn *i);
-/* What PUSHF pushes, into H_T2. */
+bool emit_popf(Tr *t, const Insn *i);
+/* What PUSHF pushes, into H_T2; what POPF has popped, from H_T2. */
 void tr_eflags(Tr *t);
+void tr_pop_eflags(Tr *t, const Insn *i);
 /* ---- emit_legacy.c: what code that is not 64-bit does in its own way ---- */
 typedef enum Emitted { EMITTED, EMITTED_BY_HANDLER, EMITTED_AS_64 } Emitted;
 Emitted emit_legacy(Tr *t, const Insn *i);
@@ -124,6 +126,7 @@ void legacy_push_value(Tr *t, const Insn *i, uint64_t v);
 bool legacy_push_operand(Tr *t, const Insn *i);
 bool legacy_push_segment(Tr *t, const Insn *i, unsigned seg);
 bool legacy_pushf(Tr *t, const Insn *i);
+bool legacy_popf(Tr *t, const Insn *i);
 bool legacy_pop(Tr *t, const Insn *i);
 bool legacy_leave(Tr *t, const Insn *i);
 /* The stack pointer becomes `host` + disp; what is above its width stays, or becomes 0. */
@@ -156,6 +159,7 @@ bool emit_jump(Tr *t, const Insn *i);
 bool emit_call(Tr *t, const Insn *i);
 bool emit_group5(Tr *t, const Insn *i);
 /* ---- emit_system.c ---- */
+bool emit_cpuid(Tr *t);
 bool emit_system(Tr *t, const Insn *i);
 /* ---- emit_msr.c: the bases of FS and GS in 64-bit code; RDMSR, WRMSR at CPL 0 ---- */
 bool emit_rdmsr(Tr *t);

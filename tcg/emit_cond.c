@@ -109,3 +109,60 @@ bool emit_pushf(Tr *t, const Insn *i)
     asm_lea64(a, H_GUEST_RSP, op_mem(H_GUEST_RSP, -8));
     return true;
 }
+
+/*
+ * H_T2 becomes EFLAGS, as wide as the operand: the handler does what changes the mode (AC, TF) or lets an interrupt in that
+ * waits, and what IOPL decides.
+ */
+void tr_pop_eflags(Tr *t, const Insn *i)
+{
+    Asm *a = &t->a;
+    bool kernel = (t->src->mode >> JIT_MODE_CPL_SHIFT & 3) == 0;
+    uint32_t wide = i->osize > 1 ? FL_AC | FL_ID : 0, free = FL_DF | FL_NT | (wide & FL_ID) | (kernel ? FL_IF | FL_IOPL : 0);
+    Stub *s = tr_stub(t);
+    asm_op(a, 0, ENC_1, 0x8b, H_T1, op_reg(H_T2));
+    asm_op(a, 0, ENC_1, 0x33, H_T1, CPU_MEM(eflags)); /* xor */
+    asm_op(a, 0, ENC_1, 0xf7, 0, op_reg(H_T1));       /* test */
+    asm_le(a, FL_TF | (wide & FL_AC), 4);
+    s->from[0] = asm_jcc(a, 5);
+    uint8_t *clear = NULL;
+    if (kernel) {
+        asm_op(a, 0, ENC_1, 0xf7, 0, op_reg(H_T2));
+        asm_le(a, FL_IF, 4);
+        clear = asm_jcc(a, 4);
+    }
+    asm_op(a, 0, ENC_1, 0xf7, 0, kernel ? CPU_MEM(events) : CPU_MEM(eflags));
+    asm_le(a, kernel ? EVENT_INTR : FL_IOPL, 4);
+    s->from[1] = asm_jcc(a, 5);
+    if (clear && !a->full) {
+        asm_patch(clear, a->p);
+    }
+    asm_op(a, 0, ENC_1, 0x8b, H_T1, op_reg(H_T2));
+    asm_op(a, 0, ENC_1, 0x81, 4, op_reg(H_T1)); /* and */
+    asm_le(a, FL_OSZAPC, 4);
+    asm_store64(a, CPU_MEM(cc_src), H_T1);
+    asm_store_imm8(a, CPU_MEM(cc_op), CC_FLAGS);
+    asm_op(a, 0, ENC_1, 0x81, 4, op_reg(H_T2));
+    asm_le(a, free, 4);
+    asm_op(a, 0, ENC_1, 0x8b, H_T1, CPU_MEM(eflags));
+    asm_op(a, 0, ENC_1, 0x81, 4, op_reg(H_T1));
+    asm_le(a, ~free, 4);
+    asm_op(a, 0, ENC_1, 0x09, H_T1, op_reg(H_T2)); /* or */
+    asm_op(a, 0, ENC_1, 0x89, H_T2, CPU_MEM(eflags));
+    t->place = FLAGS_IN_CPU;
+    t->desc.kind = DESC_NONE;
+}
+
+bool emit_popf(Tr *t, const Insn *i)
+{
+    if (i->osize != 3) {
+        return false;
+    }
+    tr_reg_changes(t, RSP);
+    HostOp m = tr_stack(t, RSP, 0, false);
+    asm_load64(&t->a, H_T2, m);
+    tr_pop_eflags(t, i);
+    asm_lea64(&t->a, H_GUEST_RSP, op_mem(H_GUEST_RSP, 8));
+    tr_exit_to(t, t->rip[t->n + 1]);
+    return true;
+}

@@ -186,6 +186,8 @@ static Emitted one_byte(Tr *t, const Insn *i)
         return done_if(jcc(t, i));
     case 0x9c:
         return done_if(legacy_pushf(t, i));
+    case 0x9d:
+        return done_if(legacy_popf(t, i));
     case 0xc2:
     case 0xc3:
         return done_if(ret(t, i));

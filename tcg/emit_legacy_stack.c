@@ -111,14 +111,32 @@ bool legacy_push_segment(Tr *t, const Insn *i, unsigned seg)
     return true;
 }
 
+static bool is_v86(const Tr *t)
+{
+    return !(t->src->mode & JIT_MODE_PROTECTED) && (t->src->mode >> JIT_MODE_CPL_SHIFT & 3) != 0;
+}
+
 /* In virtual-8086 mode IOPL decides. */
 bool legacy_pushf(Tr *t, const Insn *i)
 {
-    if (!(t->src->mode & JIT_MODE_PROTECTED) && (t->src->mode >> JIT_MODE_CPL_SHIFT & 3) != 0) {
+    if (is_v86(t)) {
         return false;
     }
     tr_eflags(t);
     asm_store64(&t->a, CPU_MEM(jit_target), H_T2);
     push_kept(t, i);
+    return true;
+}
+
+bool legacy_popf(Tr *t, const Insn *i)
+{
+    if (is_v86(t)) {
+        return false;
+    }
+    tr_reg_changes(t, RSP);
+    load_stack(t, i, H_GUEST_RSP, H_T2);
+    tr_pop_eflags(t, i);
+    legacy_set_stack(t, H_GUEST_RSP, (int32_t)bytes_of(i));
+    tr_exit_to(t, t->rip[t->n + 1]);
     return true;
 }

@@ -90,6 +90,29 @@ static bool emit_rdpkru(Tr *t)
     return true;
 }
 
+/* As the last time: guests ask the same again to serialise. */
+bool emit_cpuid(Tr *t)
+{
+    static const uint8_t to[4] = {RAX, RBX, RCX, RDX};
+    Asm *a = &t->a;
+    tr_flags_clobber(t);
+    for (unsigned n = 0; n < G_N_ELEMENTS(to); n++) {
+        tr_reg_changes(t, to[n]);
+    }
+    Stub *s = tr_stub(t);
+    asm_op(a, 0, ENC_1, 0x3b, H_RAX, CPU_MEM(cpuid.leaf)); /* cmp */
+    s->from[0] = asm_jcc(a, 5);
+    asm_op(a, 0, ENC_1, 0x3b, H_RCX, CPU_MEM(cpuid.subleaf));
+    s->from[1] = asm_jcc(a, 5);
+    asm_op(a, 0, ENC_1, 0x80, 7, CPU_MEM(cpuid.known));
+    asm_byte(a, 0);
+    s->from[2] = asm_jcc(a, 4);
+    for (unsigned n = 0; n < G_N_ELEMENTS(to); n++) {
+        asm_op(a, 0, ENC_1, 0x8b, to[n], op_mem(H_CPU, (int32_t)(offsetof(X86Cpu, cpuid.out) + n * sizeof(uint32_t))));
+    }
+    return true;
+}
+
 static bool emit_0f01(Tr *t, const Insn *i)
 {
     switch (i->modrm) {

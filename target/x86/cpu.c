@@ -146,6 +146,7 @@ void cpu_update_mode(X86Cpu *cpu)
     } else {
         cpu->mem_mode = (cpu->eflags & FL_AC) ? MEM_KERNEL_AC : MEM_KERNEL;
     }
+    cpu->cpuid.known = false; /* it tells of CR4 */
     cpu->break_block = true;
 }
 

@@ -336,6 +336,11 @@ struct X86Cpu {
         uint64_t dr6; /* #DB: bits to set in DR6 */
     } exc;
     int8_t delivering; /* vector whose delivery is under way, or -1 */
+    /* CPUID's last answer, for translated code: until cpu_update_mode(), or a write of an MSR or XCR0. */
+    struct {
+        uint32_t leaf, subleaf, out[4];
+        bool known;
+    } cpuid;
 
     uint32_t events;    /* EVENT_*; atomic */
     bool attention;     /* look at events at the next block end; atomic */

@@ -24,8 +24,11 @@ static uint64_t get_edx_eax(const X86Cpu *cpu)
 
 static void do_cpuid(X86Cpu *cpu, const Insn *i)
 {
-    uint32_t out[4];
-    cpu_cpuid(cpu, (uint32_t)cpu->r[RAX], (uint32_t)cpu->r[RCX], out);
+    uint32_t *out = cpu->cpuid.out;
+    cpu->cpuid.leaf = (uint32_t)cpu->r[RAX];
+    cpu->cpuid.subleaf = (uint32_t)cpu->r[RCX];
+    cpu->cpuid.known = true;
+    cpu_cpuid(cpu, cpu->cpuid.leaf, cpu->cpuid.subleaf, out);
     cpu->r[RAX] = out[0];
     cpu->r[RBX] = out[1];
     cpu->r[RCX] = out[2];
@@ -80,6 +83,7 @@ static void do_wrmsr(X86Cpu *cpu, const Insn *i)
 {
     require_cpl0(cpu);
     cpu_write_msr(cpu, (uint32_t)cpu->r[RCX], get_edx_eax(cpu));
+    cpu->cpuid.known = false;
     cpu->break_block = true;
 }
 
@@ -194,6 +198,7 @@ static void do_xsetbv(X86Cpu *cpu, const Insn *i)
         cpu_raise_gp0(cpu);
     }
     cpu->xcr0 = value;
+    cpu->cpuid.known = false;
     cpu->break_block = true;
 }
 

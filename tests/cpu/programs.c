@@ -193,7 +193,7 @@ static bool run_translated(InterpVcpu *v, volatile bool *ran)
         return false;
     }
     cpu->break_block = false;
-    *ran = jit_mode_ok(cpu) && (!vcpu_must_step(cpu) || vcpu_sti_idle(v)) && translated_run(v);
+    *ran = jit_mode_ok(cpu) && (!vcpu_must_step(cpu) || vcpu_steps_for_nothing(v)) && translated_run(v);
     return true;
 }
 
