@@ -354,7 +354,7 @@ void native_features(FeatureSet *out)
     memset(out, 0, sizeof(*out));
     if (__get_cpuid(1, &a, &b, &c, &d)) {
         out->w[CPUID_1_EDX] = d;
-        out->w[CPUID_1_ECX] = c;
+        out->w[CPUID_1_ECX] = c & ~(unsigned)bit_OSXSAVE; /* CR4's */
         if (!host_saves_avx()) {
             out->w[CPUID_1_ECX] &= ~(bit_AVX | bit_FMA | bit_F16C);
         }

@@ -113,7 +113,8 @@ static bool not_comparable(const Rig *rig, Walk *w)
         return false;
     }
     const InsnRow *row = insn_row(&i);
-    if ((row->flags_read & w->undef) || (row->attr & A_NODIFF)) {
+    bool cpuid = strcmp(row->name, "cpuid") == 0; /* both are the same processor */
+    if ((row->flags_read & w->undef) || ((row->attr & A_NODIFF) && !cpuid)) {
         return true;
     }
     w->undef = (is_shift(row) ? w->undef : w->undef & ~row->flags_written) | row->flags_undef;

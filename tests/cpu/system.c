@@ -169,6 +169,32 @@ static void put_iret(Program *p)
     label_place(p, label);
 }
 
+/* cpuid, mostly twice, and then perhaps with another CR4, which it tells of */
+static void put_cpuid(Program *p)
+{
+    static const uint32_t leaves[] = {0, 1, 1, 7, 7, 13, 0x80000001, 0x80000008, 99}, flips[] = {CR4_OSXSAVE, CR4_PKE};
+    Rng *rng = p->rng;
+    uint32_t leaf = leaves[below(rng, ARRAY_LEN(leaves))], flip = flips[below(rng, ARRAY_LEN(flips))];
+    put(p, 0x5351); /* push rcx; push rbx */
+    for (uint64_t n = 1 + below(rng, 3); n > 0; n--) {
+        program_put_mov(p, RAX, chance(rng, 8) ? leaves[below(rng, ARRAY_LEN(leaves))] : leaf);
+        program_put_mov(p, RCX, chance(rng, 4));
+        put(p, 0xa20f);
+        put(p, 0xca31); /* xor edx, ecx */
+        program_put_mov(p, RAX, DATA_BASE);
+        put(p, 0x1031); /* xor [rax], edx */
+        if (p->supervisor && chance(rng, 3)) {
+            uint8_t xor[5] = {0x35};
+            memcpy(xor + 1, &flip, 4);
+            put(p, 0xe0200f); /* mov rax, cr4 */
+            program_put(p, xor, sizeof(xor));
+            put(p, 0xe0220f);
+        }
+        put_integer(p, RDX);
+    }
+    put(p, 0x595b);
+}
+
 static void put_table(Program *p)
 {
     Rng *rng = p->rng;
@@ -239,7 +265,11 @@ void put_system(Program *p)
         put_popf(p);
         break;
     default:
-        put_table(p);
+        if (chance(rng, 2)) {
+            put_cpuid(p);
+        } else {
+            put_table(p);
+        }
         break;
     }
 }
@@ -278,6 +308,7 @@ void system_load(const Program *p, X86Cpu *cpu)
 {
     static const Segment null = {.attr = SEG_UNUSABLE};
     cpu->cr0 &= ~(uint64_t)CR0_TS;
+    cpu->cr4 = (cpu->cr4 & ~(uint64_t)CR4_PKE) | CR4_OSXSAVE;
     cpu->cr2 = 0;
     cpu->gdtr = (TableReg){.base = ARENA_GDT, .limit = 7 * 8 - 1};
     cpu->idtr = (TableReg){.base = 0x1122334455667788, .limit = 0};
