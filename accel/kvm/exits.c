@@ -177,6 +177,7 @@ static void internal_error(KvmVcpu *v)
 void kvm_handle_exit(KvmVcpu *v)
 {
     const struct kvm_run *run = v->run;
+    kvm_deliver_late(v->kvm); /* they came before this exit */
     switch (run->exit_reason) {
     case KVM_EXIT_IO:
         port_access(v);

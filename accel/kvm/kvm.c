@@ -10,11 +10,13 @@ static void map_changed(void *opaque)
 {
     kvm_update_slots(opaque);
     kvm_update_ioevents(opaque);
+    kvm_update_late(opaque);
 }
 
 static void ports_changed(void *opaque)
 {
     kvm_update_ioevents(opaque);
+    kvm_update_late(opaque);
 }
 
 static void kvm_free(KvmAccel *k)
@@ -29,6 +31,7 @@ static void kvm_free(KvmAccel *k)
     g_free(k->msrs);
     g_array_free(k->slots, true);
     g_array_free(k->ioevents, true);
+    g_array_free(k->late_zones, true);
     g_ptr_array_free(k->vcpus, true);
     g_free(k);
 }
@@ -51,6 +54,7 @@ Accel *kvm_new(struct Machine *m, const KvmSys *sys, const char *opts, GError **
     k->slots = g_array_new(false, false, sizeof(KvmSlot));
     k->vcpus = g_ptr_array_new();
     kvm_init_ioevents(k);
+    kvm_init_late(k);
     k->fd = kvm_probe(sys, &k->caps, error);
     k->host_cpuid = k->fd < 0 ? NULL : kvm_host_cpuid(sys, k->fd, error);
     if (!k->host_cpuid || !kvm_set_up_vm(k, error) || !kvm_dirty_init(k, options.dirty_ring, error)) {
@@ -91,9 +95,9 @@ static void kvm_info(Accel *accel, GString *out)
         slots += g_array_index(k->slots, KvmSlot, n).size != 0;
     }
     static const char *const irqchips[] = {"undecided", "off", "split", "on"};
-    g_string_append_printf(out, "accelerator: kvm, kernel-irqchip=%s, %u memory slots, %u watched writes, %u model-specific "
-                           "registers, TSC at %u kHz\n", irqchips[k->irqchip], slots, k->ioevents->len, k->num_msrs,
-                           k->tsc_khz);
+    g_string_append_printf(out, "accelerator: kvm, kernel-irqchip=%s, %u memory slots, %u watched writes, %" PRIu64
+                           " late writes, %u model-specific registers, TSC at %u kHz\n",
+                           irqchips[k->irqchip], slots, k->ioevents->len, k->late_writes, k->num_msrs, k->tsc_khz);
     for (guint i = 0; i < k->vcpus->len; i++) {
         const KvmVcpu *v = g_ptr_array_index(k->vcpus, i);
         g_string_append_printf(out,

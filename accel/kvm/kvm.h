@@ -34,6 +34,8 @@ typedef struct KvmCaps {
     bool readonly_mem, xsave, xcrs, vcpu_events, debugregs, user_nmi, user_msr, tss_addr, identity_map, tsc_control;
     bool intr_shadow, emulation_exit, adjust_clock, ioevents, ioevent_any;
     bool irqchip, split_irqchip, mp_state, manual_clear;
+    bool late_ports; /* writes that may be late: to ports, too */
+    uint32_t late_page; /* where KVM keeps them, in pages from kvm_run; 0: nowhere */
     uint32_t dirty_ring; /* bytes of the largest ring for the log of writes; 0: none */
     uint32_t dirty_ring_cap; /* the KVM_CAP_* of it */
     size_t xsave_size; /* bytes of KVM_GET_XSAVE's answer */
@@ -67,6 +69,9 @@ typedef struct KvmAccel {
     uint32_t *msrs;            /* rows of msrs.c that this KVM knows; NULL until the first vCPU */
     unsigned num_msrs;
     GPtrArray *vcpus;          /* KvmVcpu *, owned */
+    GArray *late_zones;        /* struct kvm_coalesced_mmio_zone, which KVM has; changed in exclusive sections */
+    struct kvm_coalesced_mmio_ring *late; /* in the first vCPU's kvm_run; NULL: none */
+    uint64_t late_writes;      /* delivered from there; machine lock */
     DirtyEngine dirty;
     bool logging;              /* KVM logs writes to the slots */
     bool manual_clear;         /* its bitmaps are cleared by KVM_CLEAR_DIRTY_LOG */
@@ -159,6 +164,16 @@ bool kvm_set_cpuid(KvmVcpu *v, GError **error);
 void kvm_update_slots(KvmAccel *k);
 /* Whether writes are logged has changed.  The same. */
 void kvm_tell_slots(KvmAccel *k);
+
+/* ---- late.c ---- */
+
+void kvm_init_late(KvmAccel *k);
+/* A flat view changed.  Inside the exclusive section. */
+void kvm_update_late(KvmAccel *k);
+/* The vCPU's kvm_run is mapped. */
+void kvm_late_map(KvmVcpu *v);
+/* Deliver what waits.  Any thread, before it looks at a device on the guest's behalf. */
+void kvm_deliver_late(KvmAccel *k);
 
 /* ---- dirty.c ---- */
 

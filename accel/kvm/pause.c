@@ -27,6 +27,7 @@ void kvm_pause(Accel *accel)
 {
     KvmAccel *k = kvm_of(accel);
     vcpu_threads_pause(k->vcpus, accel->machine->lock);
+    kvm_deliver_late(k);
     k->clock_ahead = clock_ahead(k);
     int r = kvm_irqchip_fetch(k);
     if (r < 0) {

@@ -99,6 +99,8 @@ static void read_caps(const KvmSys *sys, int fd, KvmCaps *c)
         .split_irqchip = extension(sys, fd, KVM_CAP_SPLIT_IRQCHIP),
         .mp_state = extension(sys, fd, KVM_CAP_MP_STATE),
         .manual_clear = extension(sys, fd, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2) & KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE,
+        .late_page = (uint32_t)extension(sys, fd, KVM_CAP_COALESCED_MMIO),
+        .late_ports = extension(sys, fd, KVM_CAP_COALESCED_PIO),
         .dirty_ring = (uint32_t)(ordered_ring ? ordered_ring : ring),
         .dirty_ring_cap = ordered_ring ? KVM_CAP_DIRTY_LOG_RING_ACQ_REL : KVM_CAP_DIRTY_LOG_RING,
         .tss_addr = extension(sys, fd, KVM_CAP_SET_TSS_ADDR),

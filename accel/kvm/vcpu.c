@@ -60,6 +60,7 @@ static bool set_up_vcpu(KvmVcpu *v, GError **error)
     if (!v->run) {
         return kvm_fail(error, -ENOMEM, "KVM does not show the processor's page");
     }
+    kvm_late_map(v);
     if (!kvm_ring_map(v, error)) {
         return false;
     }

@@ -37,6 +37,8 @@ typedef struct Region {
     void *opaque;
     const struct WriteNotifier *notifiers; /* hw/core/notify.h; changed in exclusive sections */
     unsigned num_notifiers;
+    uint64_t late_start; /* region_allow_late() */
+    uint32_t late_len;
     uint8_t *host; /* RAM and ROM: first byte, page aligned */
     bool traced;   /* the callbacks write the lines of -d mmio themselves, by register name */
 } Region;
@@ -44,6 +46,17 @@ typedef struct Region {
 static inline void region_init_io(Region *r, const char *name, uint64_t size, const RegionOps *ops, void *opaque)
 {
     *r = (Region){.name = name, .kind = REGION_IO, .size = size, .ops = ops, .opaque = opaque};
+}
+
+/*
+ * Writes inside [start, start + len) do nothing that anybody could notice before the next access to the machine's devices:
+ * an index register's, a pixel's.  An engine may deliver them late, all in their order and before any other access of a
+ * processor to a device, and before the machine is paused.  Before the region is mapped.
+ */
+static inline void region_allow_late(Region *r, uint64_t start, uint32_t len)
+{
+    r->late_start = start;
+    r->late_len = len;
 }
 
 /* One access with the size rules above applied; offset + size must lie in the region. */

@@ -23,6 +23,7 @@ typedef struct KickTestdev {
         PCI_CONFIG_STATE;
         uint32_t kicks[NUM_NOTIFIERS]; /* atomic: counted by the worker */
         uint32_t direct;               /* writes to a kick register that came to the callback */
+        uint32_t trail;                /* of writes to TRAIL and LATE */
         uint16_t on, pending;          /* pending: the line is up */
     } s;
 } KickTestdev;
@@ -79,6 +80,8 @@ static uint64_t window_read(void *opaque, uint64_t offset, unsigned size)
         return t->s.on;
     case KICK_TESTDEV_PENDING:
         return t->s.pending;
+    case KICK_TESTDEV_TRAIL:
+        return t->s.trail;
     default:
         return 0;
     }
@@ -93,6 +96,10 @@ static void window_write(void *opaque, uint64_t offset, uint64_t value, unsigned
         break;
     case KICK_TESTDEV_PENDING:
         t->s.pending = 0;
+        break;
+    case KICK_TESTDEV_TRAIL:
+    case KICK_TESTDEV_LATE:
+        t->s.trail = t->s.trail * 31 + (uint32_t)value + (offset == KICK_TESTDEV_LATE);
         break;
     default:
         t->s.direct += offset < KICK_TESTDEV_COUNT;
@@ -185,8 +192,12 @@ static bool testdev_realize(Device *dev, GError **error)
                                .sub_device = 0x1100};
     KickTestdev *t = testdev(dev);
     pci_device_init(&t->pci, t->s.config, &ids);
-    pci_add_bar(&t->pci, 0, device_region_init_io(dev, "kick-testdev-mmio", WINDOW_SIZE, &window_ops), 0);
-    pci_add_bar(&t->pci, 1, device_region_init_io(dev, "kick-testdev-pio", WINDOW_SIZE, &window_ops), PCI_BAR_IO);
+    Region *memory = device_region_init_io(dev, "kick-testdev-mmio", WINDOW_SIZE, &window_ops);
+    Region *ports = device_region_init_io(dev, "kick-testdev-pio", WINDOW_SIZE, &window_ops);
+    region_allow_late(memory, KICK_TESTDEV_LATE, 4);
+    region_allow_late(ports, KICK_TESTDEV_LATE, 4);
+    pci_add_bar(&t->pci, 0, memory, 0);
+    pci_add_bar(&t->pci, 1, ports, PCI_BAR_IO);
     pci_set_interrupt_pin(&t->pci, 1);
     pci_msi_init(&t->pci, 1, false);
     for (unsigned n = 0; n < NUM_NOTIFIERS; n++) {
@@ -233,6 +244,7 @@ static const Field testdev_state[] = {
     PCI_CONFIG_FIELD(KickTestdev),
     FIELD_ARRAY(KickTestdev, kicks, 0),
     FIELD(KickTestdev, direct, 0),
+    FIELD(KickTestdev, trail, 0),
     FIELD_BOOL(KickTestdev, on, 0),
     FIELD_BOOL(KickTestdev, pending, 0),
 };

@@ -21,4 +21,6 @@ enum {
     KICK_TESTDEV_DIRECT = 0x30,  /* read: writes to a kick register that were no kicks */
     KICK_TESTDEV_ON = 0x34,      /* bit 0: the kick registers are watched */
     KICK_TESTDEV_PENDING = 0x38, /* read: INTA# is up; write: takes it down */
+    KICK_TESTDEV_TRAIL = 0x40,   /* read: what was written here and to LATE, in its order, as one number */
+    KICK_TESTDEV_LATE = 0x44,    /* writes may be late (region_allow_late()) */
 };

@@ -445,7 +445,7 @@ static bool rtc_realize(Device *dev, GError **error)
     r->s.base_seconds = seconds - (int64_t)(divider(r, now) / NS);
     store_time(r, now);
     timer_init(&r->timer, dev->env->clock, rtc_timer, r);
-    device_region_init_io(dev, "rtc", 2, &rtc_ops);
+    region_allow_late(device_region_init_io(dev, "rtc", 2, &rtc_ops), 0, 1); /* the index */
     return true;
 }
 

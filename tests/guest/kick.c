@@ -5,7 +5,7 @@
  */
 #include "lib/irq.h"
 
-enum { ANY = 0, WORD = 8, MATCH = 0x10, COUNT = 0x20, DIRECT = 0x30, ON = 0x34, PENDING = 0x38 };
+enum { ANY = 0, WORD = 8, MATCH = 0x10, COUNT = 0x20, DIRECT = 0x30, ON = 0x34, PENDING = 0x38, TRAIL = 0x40, LATE = 0x44 };
 enum { VALUE = 0xcafe1234, MSI_VECTOR = 0x61, LINE_VECTOR = 0x62, WAIT_MS = 2000 };
 
 static uint32_t device, window;
@@ -97,6 +97,47 @@ static void kicks(uint32_t *total)
     check_eq(get(COUNT + 8), total[2]);
 }
 
+/* Writes that an engine may deliver late: nothing is lost, and all are in their order, with others' between them. */
+static void late_writes(void)
+{
+    uint32_t want = get(TRAIL);
+    for (unsigned n = 0; n < 1000; n++) {
+        unsigned to = n % 97 == 96 ? TRAIL : LATE;
+        put(to, 4, n * 2654435761u);
+        want = want * 31 + n * 2654435761u + (to == LATE);
+        if (n % 333 == 0) {
+            check_eq(get(TRAIL), want);
+        }
+    }
+    check_eq(get(TRAIL), want);
+    put(LATE, 1, 0x55);
+    put(LATE + 2, 2, 0x6666); /* no register, as the one behind it; all the same one of these writes */
+    want = want * 31 + 0x56;
+    check_eq(get(TRAIL), want);
+    /* through both windows in turn */
+    for (unsigned n = 0; n < 20; n++) {
+        by_port = !by_port;
+        put(LATE, 4, n);
+        want = want * 31 + n + 1;
+    }
+    check_eq(get(TRAIL), want);
+}
+
+/* An index by its port, the data by the next one: of all CMOS bytes that stand still. */
+static void cmos_index(void)
+{
+    enum { FIRST = 0x40, LAST = 0x7f };
+    for (unsigned n = FIRST; n <= LAST; n++) {
+        out8(0x70, (uint8_t)n);
+        out8(0x71, (uint8_t)(n ^ 0xa5));
+    }
+    for (unsigned n = LAST; n >= FIRST; n--) {
+        out8(0x70, FIRST); /* only the last one counts */
+        out8(0x70, (uint8_t)n);
+        check_eq(in8(0x71), n ^ 0xa5);
+    }
+}
+
 /* ---- interrupts ---- */
 
 static bool on_line(Frame *f)
@@ -184,8 +225,11 @@ void guest_main(void)
     port = (uint16_t)(config(0x14) & ~3u);
     check(window && port);
     kicks(total);
+    late_writes();
     by_port = true;
     kicks(total);
+    late_writes();
+    cmos_index();
     /* the watched addresses move with the windows */
     by_port = false;
     set_config(4, config(4) & ~3u);
@@ -195,6 +239,7 @@ void guest_main(void)
     window += 0x1000;
     port = (uint16_t)(port + 0x100);
     kicks(total);
+    late_writes();
     by_port = true;
     kicks(total);
     interrupts(total);

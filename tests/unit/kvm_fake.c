@@ -144,6 +144,25 @@ static int vcpu_ioctl(Fake *f, unsigned long request, void *arg)
     }
 }
 
+static int late_zone(Fake *f, const struct kvm_coalesced_mmio_zone *zone, bool on)
+{
+    unsigned n = 0;
+    if (f->refuse_zones) {
+        return -ENOSPC;
+    }
+    if (on) {
+        g_assert_cmpuint(f->num_zones, <, ARRAY_LEN(f->zones));
+        f->zones[f->num_zones++] = *zone;
+        return 0;
+    }
+    while (n < f->num_zones && memcmp(&f->zones[n], zone, sizeof(*zone)) != 0) {
+        n++;
+    }
+    g_assert_cmpuint(n, <, f->num_zones); /* only what was registered is taken away */
+    memmove(&f->zones[n], &f->zones[n + 1], (--f->num_zones - n) * sizeof(*zone));
+    return 0;
+}
+
 /* The log of writes. */
 static int dirty_ioctl(Fake *f, unsigned long request, void *arg)
 {
@@ -255,6 +274,8 @@ static int capability(const Fake *f, unsigned cap)
     switch (cap) {
     case KVM_CAP_XSAVE2:
         return sizeof(struct kvm_xsave);
+    case KVM_CAP_COALESCED_MMIO:
+        return FAKE_LATE_PAGE;
     case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
         return KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET;
     case KVM_CAP_DIRTY_LOG_RING:
@@ -297,6 +318,9 @@ static int fake_ioctl(void *opaque, int fd, unsigned long request, void *arg)
     case KVM_SET_CLOCK:
         g_assert_cmpuint(((struct kvm_clock_data *)arg)->clock, <, 1ull << 40);
         return 0;
+    case KVM_REGISTER_COALESCED_MMIO:
+    case KVM_UNREGISTER_COALESCED_MMIO:
+        return late_zone(f, arg, request == KVM_REGISTER_COALESCED_MMIO);
     case KVM_IOEVENTFD:
         return ioeventfd(f, arg);
     case KVM_SET_TSS_ADDR:

@@ -34,7 +34,9 @@ struct Fake {
     uint64_t slot_pages[64];     /* 0: no such slot */
     struct kvm_ioeventfd ioevents[8]; /* as assigned */
     unsigned num_ioevents;
-    bool refuse_ioevents;
+    bool refuse_ioevents, refuse_zones;
+    struct kvm_coalesced_mmio_zone zones[8]; /* for late writes, as registered */
+    unsigned num_zones;
     bool has_chips, split;       /* KVM_CREATE_IRQCHIP, KVM_CAP_SPLIT_IRQCHIP */
     struct kvm_lapic_state lapic;
     struct kvm_mp_state mp;
@@ -64,5 +66,6 @@ struct Fake {
 };
 
 #define FAKE_RUN_SIZE 12288
+#define FAKE_LATE_PAGE 2 /* of the ring of late writes in it */
 
 void fake_init(Fake *f);
