@@ -33,10 +33,12 @@ struct Jit {
     uint8_t *rw, *rx;     /* two mappings of the same memory: written here, run there */
     size_t size, start;   /* bytes; where blocks begin, after the common routines */
     uint8_t *next;        /* in rw */
+    size_t populated;     /* bytes: populate_ahead() */
     uint8_t *calls;       /* JIT_CALLS_SIZE bytes, the stack translated code runs on */
     JitPlace *table;
     FeatureSet host;      /* what the host's processor can run */
     JitStats *stats;
+    struct Tr *tr;        /* of jit_translate(): large, and most of it is not cleared for a block */
     void (*on_slow)(X86Cpu *cpu, void *opaque); /* or NULL: called before handlers */
     void *on_slow_opaque;
     /* common routines, addresses in rw (branches are relative, both mappings have the same layout) */

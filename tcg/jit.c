@@ -65,6 +65,7 @@ Jit *jit_new(X86Cpu *cpu, size_t code_size, const void *near, GError **error)
     jit->stats->calls = g_new0(uint64_t, insn_num_rows);
     jit->stats->emitted = g_new0(uint64_t, insn_num_rows);
     jit->stats->handled = g_new0(uint64_t, insn_num_rows);
+    jit->tr = g_new(Tr, 1);
     jit->calls = map_data(JIT_CALLS_SIZE);
     jit->table = map_data(JIT_TABLE_SIZE);
     runtime_emit(jit);
@@ -86,6 +87,7 @@ void jit_free(Jit *jit)
         g_free(jit->stats->emitted);
         g_free(jit->stats->handled);
         g_free(jit->stats);
+        g_free(jit->tr);
         g_free(jit);
     }
 }

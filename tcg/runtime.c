@@ -382,7 +382,7 @@ static const uint8_t *emit_call_miss(const Jit *jit, Asm *a)
 void runtime_emit(Jit *jit)
 {
     enum { RUNTIME_SIZE = 16384 };
-    Asm a = {.p = jit->rw, .end = jit->rw + RUNTIME_SIZE};
+    Asm a = {.p = jit->rw, .end = jit->rw + RUNTIME_SIZE - ASM_SLACK};
     vectors_emit_runtime(jit, &a);
     slots_emit_runtime(jit, &a);
     jit->enter = emit_enter(&a);

@@ -6,6 +6,7 @@
 
 #include "softmmu/core/ram.h"
 #include "tcg/observe.h"
+#include "util/populate.h"
 
 static void leave(Tr *t, gva_t rip)
 {
@@ -434,45 +435,55 @@ void tr_insns(Tr *t)
     }
 }
 
+/* Both mappings of the code memory. */
+static void populate(Jit *jit)
+{
+    size_t from = jit->populated;
+    if (populate_ahead(jit->rw, jit->size, (size_t)(jit->next - jit->rw), &jit->populated)) {
+        madvise(jit->rx + from, jit->populated - from, MADV_POPULATE_READ);
+    }
+}
+
 bool jit_translate(Jit *jit, const JitSource *src, JitCode *out)
 {
-    Tr t;
-    memset(&t, 0, offsetof(Tr, stubs));
-    t.jit = jit;
-    t.src = src;
-    t.place = FLAGS_IN_CPU;
+    Tr *t = jit->tr;
+    populate(jit);
+    memset(t, 0, offsetof(Tr, stubs));
+    t->jit = jit;
+    t->src = src;
+    t->place = FLAGS_IN_CPU;
     /* Patching reads and writes a few bytes behind `end`. */
-    t.a = (Asm){.p = jit->next, .end = jit->rw + jit->size - 64};
-    t.rip[0] = src->rip;
+    t->a = (Asm){.p = jit->next, .end = jit->rw + jit->size - 64};
+    t->rip[0] = src->rip;
     for (unsigned n = 0; n < src->num; n++) {
-        t.rip[n + 1] = (t.rip[n] + src->insns[n].len) & (tr_code64(&t) ? ~0ull : 0xffffffffu);
+        t->rip[n + 1] = (t->rip[n] + src->insns[n].len) & (tr_code64(t) ? ~0ull : 0xffffffffu);
     }
-    flags_liveness(src->insns, src->num, t.live);
-    t.loops = tr_is_loop(&t);
-    memcpy(t.first_slot, jit->next_slot, sizeof(t.first_slot));
+    flags_liveness(src->insns, src->num, t->live);
+    t->loops = tr_is_loop(t);
+    memcpy(t->first_slot, jit->next_slot, sizeof(t->first_slot));
     *out = (JitCode){.rip = src->rip, .lin = src->lin, .mode = src->mode, .num_pages = src->num_pages};
     memcpy(out->pages, src->pages, sizeof(out->pages));
-    emit_entry(&t, out);
-    tr_vectors_enter(&t);
-    tr_insns(&t);
-    tr_loop_again(&t);
-    tr_vectors_emit_stub(&t);
-    emit_alones(&t);
-    tr_slots_emit_misses(&t);
-    for (unsigned i = 0; i < t.num_stubs; i++) {
-        emit_stub(&t, &t.stubs[i]);
+    emit_entry(t, out);
+    tr_vectors_enter(t);
+    tr_insns(t);
+    tr_loop_again(t);
+    tr_vectors_emit_stub(t);
+    emit_alones(t);
+    tr_slots_emit_misses(t);
+    for (unsigned i = 0; i < t->num_stubs; i++) {
+        emit_stub(t, &t->stubs[i]);
     }
-    tr_x87_emit_fetches(&t);
-    for (unsigned i = 0; i < t.num_sides; i++) {
-        emit_side(&t, &t.sides[i]);
+    tr_x87_emit_fetches(t);
+    for (unsigned i = 0; i < t->num_sides; i++) {
+        emit_side(t, &t->sides[i]);
     }
-    for (unsigned i = 0; i < t.num_exits; i++) {
-        emit_exit(&t, &t.exits[i]);
+    for (unsigned i = 0; i < t->num_exits; i++) {
+        emit_exit(t, &t->exits[i]);
     }
-    if (t.a.full) {
+    if (t->a.full) {
         return false;
     }
-    jit->next = (uint8_t *)(((uintptr_t)t.a.p + 15) & ~(uintptr_t)15);
-    observe_block(&t, out->leave, (size_t)(jit_rx(jit, t.a.p) - out->leave));
+    jit->next = (uint8_t *)(((uintptr_t)t->a.p + 15) & ~(uintptr_t)15);
+    observe_block(t, out->leave, (size_t)(jit_rx(jit, t->a.p) - out->leave));
     return true;
 }

@@ -10,6 +10,7 @@
 #include "target/x86/disas.h"
 #include "target/x86/mem.h"
 #include "tcg/jit.h"
+#include "util/populate.h"
 
 static void *map_zeros(size_t size)
 {
@@ -291,6 +292,7 @@ Block *block_fetch(InterpVcpu *v, CodePages *pages)
     if (unlikely(c->flush || c->used + most > c->size)) {
         flush(c);
     }
+    populate_ahead(c->arena, c->size, c->used, &c->populated);
     gva_t lin = code_linear(cpu);
     unsigned offset = (unsigned)(lin & (PAGE_SIZE - 1));
     pages->first = mmu_fetch(cpu, lin);

@@ -70,6 +70,7 @@ typedef struct BlockCache {
     struct Jit *jit; /* its code points into the arena: both are flushed together; NULL in the interpreter */
     uint8_t *arena;
     size_t size, used; /* bytes */
+    size_t populated;  /* bytes: populate_ahead() */
     struct Ram *ram;
     uint64_t *changed; /* by page of RAM: granules written since this page's blocks were last looked at */
     Block **in_page;   /* by page of RAM: the blocks that have bytes there */

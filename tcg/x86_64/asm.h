@@ -13,7 +13,11 @@
 enum { H_RAX, H_RCX, H_RDX, H_RBX, H_RSP, H_RBP, H_RSI, H_RDI, H_R8, H_R9, H_R10, H_R11, H_R12, H_R13, H_R14, H_R15 };
 #define H_NONE 0xff
 
-/* Where code goes.  Nothing is written past `end`; `full` tells. */
+/*
+ * Where code goes.  No instruction begins at or behind `end`; `full` tells that one wanted to.  ASM_SLACK bytes behind `end`
+ * may be written as well, so that whoever writes asks once an instruction.
+ */
+enum { ASM_SLACK = 32 };
 typedef struct Asm {
     uint8_t *p, *end;
     bool full;
@@ -21,11 +25,15 @@ typedef struct Asm {
                          asm_byte() alone nothing is known. */
 } Asm;
 
-/* The E operand: a register, or [base + (index << scale) + disp]; base and index may be H_NONE. */
+/*
+ * The E operand: a register, or [base + (index << scale) + disp]; base and index may be H_NONE.  8 bytes: it goes in a
+ * register.  To be made by op_*() only, but the number of a register may be changed.
+ */
 typedef struct HostOp {
-    bool mem;
-    uint8_t reg; /* register form */
-    uint8_t base, index, scale;
+    uint8_t mem : 1, scale : 2;
+    uint8_t rex : 2; /* memory form: bits X and B */
+    uint8_t reg;     /* register form */
+    uint8_t base, index;
     int32_t disp;
 } HostOp;
 
@@ -33,14 +41,15 @@ static inline HostOp op_reg(unsigned reg)
 {
     return (HostOp){.reg = (uint8_t)reg};
 }
-static inline HostOp op_mem(unsigned base, int32_t disp)
-{
-    return (HostOp){.mem = true, .base = (uint8_t)base, .index = H_NONE, .disp = disp};
-}
 static inline HostOp op_sib(unsigned base, unsigned index, unsigned scale, int32_t disp)
 {
-    return (HostOp){.mem = true, .base = (uint8_t)base, .index = (uint8_t)index, .scale = (uint8_t)scale,
+    unsigned rex = (base != H_NONE ? base >> 3 & 1 : 0) | (index != H_NONE ? index >> 2 & 2 : 0);
+    return (HostOp){.mem = true, .base = (uint8_t)base, .index = (uint8_t)index, .scale = scale & 3, .rex = rex & 3,
                     .disp = disp};
+}
+static inline HostOp op_mem(unsigned base, int32_t disp)
+{
+    return op_sib(base, H_NONE, 0, disp);
 }
 
 static inline void asm_byte(Asm *a, uint8_t v)
@@ -53,8 +62,8 @@ static inline void asm_byte(Asm *a, uint8_t v)
 }
 static inline void asm_le(Asm *a, uint64_t v, unsigned bytes)
 {
-    if (likely(a->end - a->p >= (ptrdiff_t)bytes)) {
-        memcpy(a->p, &v, bytes);
+    if (likely(a->p < a->end)) {
+        memcpy(a->p, &v, sizeof(v)); /* what is behind it is not written yet */
         a->p += bytes;
     } else {
         a->full = true;
@@ -70,8 +79,19 @@ enum {
     ENC_LOCK = 1 << 6,
     ENC_L = 1 << 7, /* VEX.L: 256 bits */
 };
+/* The two forms of asm_op(); code: flags, map and opcode, each in a byte of its own. */
+void asm_op_reg(Asm *a, uint32_t code, unsigned reg, unsigned rm);
+void asm_op_mem(Asm *a, uint32_t code, unsigned reg, HostOp rm);
 /* prefixes, REX, opcode in its map, ModRM, SIB, displacement.  Immediates follow by asm_le(). */
-void asm_op(Asm *a, unsigned flags, unsigned map, uint8_t opcode, unsigned reg, HostOp rm);
+static inline void asm_op(Asm *a, unsigned flags, unsigned map, uint8_t opcode, unsigned reg, HostOp rm)
+{
+    uint32_t code = flags << 16 | map << 8 | opcode;
+    if (rm.mem) {
+        asm_op_mem(a, code, reg, rm);
+    } else {
+        asm_op_reg(a, code, reg, rm.reg);
+    }
+}
 
 /* The same with a VEX prefix, in its shorter form where there is one.  vvvv: register, 0 when the instruction has none. */
 void asm_vex(Asm *a, unsigned flags, unsigned map, uint8_t opcode, unsigned reg, unsigned vvvv, HostOp rm);

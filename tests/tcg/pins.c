@@ -161,8 +161,6 @@ static void append_text(const Pin *p, const uint8_t *bytes, unsigned len, uint64
     append_named(p, text, out);
 }
 
-enum { INT3 = 0xcc, ROOM = 64 * KIB };
-
 static void pin(Pin *p, const Sequence *s, const FeatureSet *features, GString *out)
 {
     uint8_t bytes[64];
@@ -176,7 +174,7 @@ static void pin(Pin *p, const Sequence *s, const FeatureSet *features, GString *
                         .mode = jit_mode(p->jit->cpu), .loops = true, .num_pages = 1, .pages = {{.itlb_id = 1}}};
     JitCode code;
     jit_flush(p->jit);
-    memset(p->jit->next, INT3, ROOM);
+    uint64_t before = jit_stats(p->jit)->host_bytes;
     g_assert_true(jit_translate(p->jit, &source, &code));
     p->base = (const uint8_t *)0;
     for (unsigned n = 0, at = 0; n < num; at += p->insns[n++].len) {
@@ -184,8 +182,8 @@ static void pin(Pin *p, const Sequence *s, const FeatureSet *features, GString *
     }
     g_string_append(out, "host:\n");
     p->base = code.entry[JIT_ENTRY_BODY];
-    size_t size = (size_t)(jit_rx(p->jit, p->jit->next) - p->base);
-    for (size_t at = 0; at < size && p->base[at] != INT3;) { /* what fills the last 16 bytes up */
+    size_t size = (size_t)(code.leave + (jit_stats(p->jit)->host_bytes - before) - p->base);
+    for (size_t at = 0; at < size;) {
         unsigned n = disas_length(p->base + at, (unsigned)MIN(size - at, 15), 2);
         n = n ? n : 1;
         append_text(p, p->base + at, n, at, out);
