@@ -432,13 +432,14 @@ static void x2apic(void)
 
 /* ---- string instructions are interruptible and go on where they were ---- */
 
+enum { REP_COUNT = 8 << 20 };
 static volatile unsigned inside;
 uint64_t rep_rip;
 static bool rep_rf = true;
 static bool on_tick(Frame *f)
 {
     note(f);
-    if (f->rip == rep_rip && f->rcx) {
+    if (f->rip == rep_rip && f->rcx && f->rcx < REP_COUNT) { /* with all of it to do, the interrupt came before it */
         inside++;
         rep_rf = rep_rf && f->rflags & 1 << 16;
     }
@@ -447,7 +448,7 @@ static bool on_tick(Frame *f)
 }
 static void interrupted_strings(void)
 {
-    enum { SIZE = 16 << 20 };
+    enum { SIZE = REP_COUNT * 2 };
     uint8_t *a = alloc_pages(SIZE / 4096);
     for (unsigned i = 0; i < SIZE; i += 4096) {
         *(uint64_t *)(a + i) = i * 0x9e3779b97f4a7c15ull;
