@@ -254,6 +254,9 @@ typedef struct TrNote {
     uint8_t stubs;
 } TrNote;
 
+/* While a copy of a loop is emitted whose memory was checked before. */
+typedef struct Hoist Hoist;
+
 #define MAX_INSNS 32
 #define MAX_ALONE 12
 #define MAX_SIDES (MAX_INSNS * 2) /* of two copies */
@@ -264,6 +267,7 @@ typedef struct Tr {
     Asm a;
     const JitSource *src;
     uint8_t *head, *leave;    /* in rw: its JitHead, and behind it the way out when it may not be entered */
+    uint8_t *looks;           /* JIT_ENTRY_LOOP in rw */
     gva_t rip[MAX_INSNS + 1]; /* of each instruction, and of what follows */
     uint8_t live[MAX_INSNS];
     unsigned n;               /* instruction being translated */
@@ -279,6 +283,7 @@ typedef struct Tr {
     uint8_t *again_from;      /* the first one's jump there, */
     FlagDesc again_desc;      /* and where the flags are then */
     uint8_t first_slot[NUM_MEM_MODES][2][4]; /* Jit.next_slot at the block's beginning: both copies use the same */
+    Hoist *hoist;             /* or NULL */
     bool is_alone;            /* one of these is being emitted: nothing is shared */
     int last_vector;          /* number of the last instruction that runs on the host's vector registers, or -1 */
     uint8_t *vectors_from, *vectors_back; /* the entry's jump to fetch them, and where it goes on */
@@ -373,10 +378,20 @@ void tr_slots_emit_misses(Tr *t);
 /* The routines that fill a slot from the TLB, one for each kind: the sites call them. */
 void slots_emit_runtime(Jit *jit, Asm *a);
 
-/* ---- share.c ---- */
+/* ---- access.c ---- */
 
 /* The address of instruction n's memory operand; false when it has a form not known here. */
 bool tr_place(const Tr *t, unsigned n, Place *p);
+bool tr_same_registers(const Place *a, const Place *b);
+/* The operand in memory, about: its size may be less. */
+bool tr_memory_access(const Tr *t, unsigned n, MemOperand *x);
+/* 8 bytes of the stack, from RSP (LEAVE: RBP). */
+bool tr_stack_access(const Insn *i, MemOperand *x);
+/* How far i moves a register; false when nobody knows. */
+bool tr_step(const Insn *i, unsigned reg, int64_t *by);
+
+/* ---- share.c ---- */
+
 /* The operand by a check that it shares with others; false when there are none, and nothing has been emitted. */
 bool tr_shared(Tr *t, const MemOperand *x, HostOp *m);
 /* After each instruction. */
@@ -448,6 +463,18 @@ bool tr_is_loop(const Tr *t);
 bool tr_again_if(Tr *t, unsigned cc);
 /* The second copy of a loop, if its way back wants one. */
 void tr_loop_again(Tr *t);
+
+/* ---- hoist.c ---- */
+
+/*
+ * The checks of a loop's memory for several turns, and these turns; what comes next runs when the checks fail.  False when
+ * the loop is none for that, and nothing has been emitted.  entry: where it looks whether it may go on.
+ */
+bool tr_hoist(Tr *t, const uint8_t *entry);
+/* In such turns: the operand; false when it is none that was checked. */
+bool tr_hoisted(Tr *t, const MemOperand *x, HostOp *m);
+void tr_hoist_after(Tr *t, bool emitted);
+bool tr_hoist_again_if(Tr *t, unsigned cc);
 
 /* ---- emit.c: true when it translated instruction i ---- */
 bool emit_insn(Tr *t, const Insn *i);

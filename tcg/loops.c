@@ -28,6 +28,9 @@ bool tr_is_loop(const Tr *t)
 bool tr_again_if(Tr *t, unsigned cc)
 {
     const FlagDesc *d = &t->desc;
+    if (t->hoist) {
+        return tr_hoist_again_if(t, cc);
+    }
     if (!t->loops || t->n != t->src->num - 1 || t->place != FLAGS_IN_HOST || d->kind == DESC_NONE ||
         d->a == DESC_STORED || d->b == DESC_STORED || (t->again && !same_desc(d, &t->again_desc))) {
         return false;

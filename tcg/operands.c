@@ -250,6 +250,10 @@ bool tr_operand(Tr *t, const Insn *i, unsigned size, unsigned how, HostOp *m)
     MemOperand x = {.bytes = size, .write = how & MEM_WRITE, .wants_flags = how & MEM_FLAGS};
     if (!(how & MEM_ALIGNED) && tr_place(t, t->n, &x.place)) {
         if (tr_shared(t, &x, m)) {
+            if (t->hoist && (how & MEM_FIXED)) {
+                asm_lea64(&t->a, H_ADDR, *m);
+                *m = op_mem(H_ADDR, 0);
+            }
             return true;
         }
         if (x.place.base == REG_IP && (x.place.at & ~PAGE_MASK) + size <= PAGE_SIZE) {

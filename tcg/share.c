@@ -11,113 +11,10 @@
 
 enum { MAX_SPAN = 128 };
 
-bool tr_place(const Tr *t, unsigned n, Place *p)
-{
-    const Insn *i = &t->src->insns[n];
-    if (i->asize != 3 || i->seg >= SEG_FS || i->base == REG_ZERO || i->disp != (int32_t)i->disp) {
-        return false;
-    }
-    *p = (Place){.base = i->base, .index = i->index, .scale = i->scale, .at = i->disp};
-    if (i->base == REG_IP) {
-        p->index = REG_ZERO;
-        p->at += (int64_t)t->rip[n + 1];
-    }
-    return true;
-}
-
-static bool same_registers(const Place *a, const Place *b)
-{
-    return a->base == b->base && a->index == b->index && (a->index == REG_ZERO || a->scale == b->scale);
-}
-
-/* ---- what instructions do ---- */
-
-/* 8 bytes of the stack, from RSP (LEAVE: RBP). */
-static bool stack_access(const Insn *i, MemOperand *x)
-{
-    unsigned ext = i->modrm >> 3 & 7, base = RSP;
-    if (insn_row(i)->map != MAP_1 || i->osize != 3) {
-        return false;
-    }
-    switch (i->opcode) {
-    case 0x50 ... 0x57:
-    case 0x68:
-    case 0x6a:
-    case 0x9c:
-    case 0xe8:
-        x->write = true;
-        break;
-    case 0xff:
-        x->write = true;
-        if (ext != 2 && ext != 6) {
-            return false;
-        }
-        break;
-    case 0xc9:
-        base = RBP;
-        break;
-    case 0x58 ... 0x5f:
-    case 0xc2:
-    case 0xc3:
-        break;
-    default:
-        return false;
-    }
-    x->bytes = 8;
-    x->place = (Place){.base = (uint8_t)base, .index = REG_ZERO, .at = x->write ? -8 : 0};
-    return true;
-}
-
-/* The operand in memory, about: its size may be less. */
-static bool memory_access(const Tr *t, unsigned n, MemOperand *x)
-{
-    const Insn *i = &t->src->insns[n];
-    uint32_t attr = insn_row(i)->attr;
-    VectorAccess v;
-    if (!is_mem(i) || !tr_place(t, n, &x->place)) {
-        return false;
-    }
-    if (attr & A_SSE) {
-        bool known = emit_vector_access(t, i, &v) && v.bytes;
-        x->bytes = known ? v.bytes : 0;
-        x->write = known && v.write;
-        return known;
-    }
-    x->bytes = bytes_of(i);
-    x->write = attr & A_STORE;
-    return (attr & (A_LOAD | A_STORE)) && !(attr & (A_X87 | A_MMX)) && !(i->flags & INSN_LOCK);
-}
-
-/* How far i moves a register; false when nobody knows. */
-static bool step_of(const Insn *i, unsigned reg, int64_t *by)
-{
-    unsigned op = i->modrm >> 3 & 7;
-    MemOperand x = {.write = false};
-    *by = 0;
-    if (reg >= REG_ZERO || !(insn_writes(i) >> reg & 1)) {
-        return true;
-    }
-    if (insn_undefined(i) || insn_row(i)->map != MAP_1 || i->osize != 3) {
-        return false;
-    }
-    if ((i->opcode == 0x81 || i->opcode == 0x83) && !is_mem(i) && (op == 0 || op == 5)) {
-        int64_t imm = i->opcode == 0x83 ? (int8_t)i->imm : (int32_t)i->imm;
-        *by = op == 5 ? -imm : imm;
-        return true;
-    }
-    if (i->opcode == 0x8d && i->base == reg && i->index == REG_ZERO && i->asize == 3) {
-        *by = i->disp;
-        return true;
-    }
-    *by = i->opcode >= 0x58 && i->opcode <= 0x5f ? 8 : -8;
-    bool pops_reg = *by > 0 && i->rm == reg;
-    return reg == RSP && !pops_reg && i->opcode < 0xc0 && stack_access(i, &x);
-}
-
 static bool moves(const Insn *i, const Place *p, int64_t *by)
 {
     int64_t base, index;
-    if (!step_of(i, p->base, &base) || !step_of(i, p->index, &index)) {
+    if (!tr_step(i, p->base, &base) || !tr_step(i, p->index, &index)) {
         return false;
     }
     *by = base + index * (1 << p->scale);
@@ -198,7 +95,7 @@ typedef struct Group {
 
 static void consider(Group *g, const Place *p, const MemOperand *x, int64_t delta, unsigned n)
 {
-    if (!same_registers(p, &x->place)) {
+    if (!tr_same_registers(p, &x->place)) {
         return;
     }
     int64_t lo = MIN(g->lo, x->place.at + delta), hi = MAX(g->hi, x->place.at + delta + x->bytes);
@@ -218,11 +115,11 @@ static Group look_ahead(const Tr *t, const MemOperand *first)
         if (n > t->n && (insn_undefined(i) || (insn_row(i)->attr & (A_SYS | A_IO | A_REP)))) {
             break;
         }
-        if (n > t->n && memory_access(t, n, &x)) {
+        if (n > t->n && tr_memory_access(t, n, &x)) {
             consider(&g, p, &x, delta, n);
         }
         x.write = false;
-        if (n > t->n && stack_access(i, &x)) {
+        if (n > t->n && tr_stack_access(i, &x)) {
             consider(&g, p, &x, delta, n);
         }
         if (!moves(i, p, &by)) {
@@ -317,7 +214,7 @@ static Shared *find(Tr *t, const MemOperand *x)
     const Place *p = &x->place;
     for (Shared *s = t->shared; s < t->shared + MAX_SHARED; s++) {
         Place q = {.base = s->base, .index = s->index, .scale = s->scale};
-        if (s->held && same_registers(p, &q) && p->at >= s->lo && p->at + (int64_t)x->bytes <= s->hi &&
+        if (s->held && tr_same_registers(p, &q) && p->at >= s->lo && p->at + (int64_t)x->bytes <= s->hi &&
             (s->write || !x->write)) {
             return s;
         }
@@ -344,6 +241,9 @@ static void test_alignment(Tr *t, Shared *s, const MemOperand *x, uint8_t **from
 
 bool tr_shared(Tr *t, const MemOperand *x, HostOp *m)
 {
+    if (t->hoist) {
+        return tr_hoisted(t, x, m);
+    }
     if (t->is_alone) {
         return false;
     }
@@ -376,6 +276,10 @@ bool tr_shared(Tr *t, const MemOperand *x, HostOp *m)
 
 void tr_share_after(Tr *t, bool emitted)
 {
+    if (t->hoist) {
+        tr_hoist_after(t, emitted);
+        return;
+    }
     const Insn *i = &t->src->insns[t->n];
     bool system = insn_undefined(i) || (insn_row(i)->attr & (A_SYS | A_IO | A_REP));
     for (Shared *s = t->shared; s < t->shared + MAX_SHARED; s++) {

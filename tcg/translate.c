@@ -388,6 +388,7 @@ static void emit_entry(Tr *t, JitCode *out)
         check32(t, CPU_MEM(seg[SEG_CS].base), (uint32_t)(src->lin - src->rip));
     }
     out->entry[JIT_ENTRY_LOOP] = two ? out->entry[JIT_ENTRY_CHECKED] : jit_rx(t->jit, a->p);
+    t->looks = a->p;
     tr_check_still(t);
     out->entry[JIT_ENTRY_BODY] = two ? out->entry[JIT_ENTRY_CHECKED] : jit_rx(t->jit, a->p);
 }
@@ -405,7 +406,7 @@ void tr_insns(Tr *t)
             tr_call_insn(t);
         }
         tr_share_after(t, emitted);
-        if (!t->again) {
+        if (!t->again && !t->hoist) {
             t->notes[t->n] = (TrNote){.at = at, .emitted = emitted, .stubs = (uint8_t)(t->num_stubs - t->first_stub)};
             t->body_end = t->a.p;
         }
@@ -465,6 +466,9 @@ bool jit_translate(Jit *jit, const JitSource *src, JitCode *out)
     memcpy(out->pages, src->pages, sizeof(out->pages));
     emit_entry(t, out);
     tr_vectors_enter(t);
+    if (t->loops && tr_hoist(t, t->looks)) {
+        t->loops = false;
+    }
     tr_insns(t);
     tr_loop_again(t);
     tr_vectors_emit_stub(t);

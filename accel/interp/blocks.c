@@ -91,13 +91,32 @@ static void log_block(const X86Cpu *cpu, const Block *b, gva_t rip)
     log_printf("%s\n", text->str);
 }
 
+static bool is_branch(const Insn *i)
+{
+    const InsnRow *row = insn_row(i);
+    return (row->map == MAP_1 && (i->opcode & 0xf0) == 0x70) || (row->map == MAP_0F && (i->opcode & 0xf0) == 0x80);
+}
+
 /* A branch forwards, to be left by when it is taken. */
 static bool goes_on_behind(const Insn *i)
 {
-    const InsnRow *row = insn_row(i);
-    bool shortly = row->map == MAP_1 && (i->opcode & 0xf0) == 0x70;
-    bool near = row->map == MAP_0F && (i->opcode & 0xf0) == 0x80;
-    return (shortly || near) && (int64_t)i->imm > 0;
+    return is_branch(i) && (int64_t)i->imm > 0;
+}
+
+/*
+ * A block whose last instruction is a branch back to another one of its own ends before that: the loop is a block of its
+ * own, whose first turn is like the others.  How many instructions are left.
+ */
+static unsigned before_loop(const Block *b)
+{
+    const Insn *last = &b->insns[b->num - 1];
+    int64_t to = last->at + last->len + (int64_t)last->imm;
+    for (unsigned n = 1; is_branch(last) && n < b->num; n++) {
+        if (b->insns[n].at == to) {
+            return n;
+        }
+    }
+    return b->num;
 }
 
 /*
@@ -123,12 +142,14 @@ static void decode(const X86Cpu *cpu, Block *b, const uint8_t *bytes, unsigned l
         if (insn_row(i)->attr & A_END) {
             straight = straight ? straight : b->num;
             if (!translated || b->num >= BLOCK_MOST_BEFORE_BRANCH || !goes_on_behind(i)) {
+                b->num = (uint16_t)before_loop(b);
+                at = b->insns[b->num - 1].at + b->insns[b->num - 1].len;
                 break;
             }
         }
     }
     b->bytes = (uint16_t)at;
-    b->straight = (uint8_t)(straight ? straight : b->num);
+    b->straight = (uint8_t)(straight ? MIN(straight, b->num) : b->num);
 }
 
 /* ---- new blocks ---- */

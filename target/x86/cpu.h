@@ -361,6 +361,7 @@ struct X86Cpu {
     uint32_t jit_mode;   /* jit_mode() while translated code runs */
     uint64_t jit_target, jit_missed; /* scratch */
     uintptr_t jit_held[4]; /* the host's addresses of checked guest memory, while a block runs */
+    uint64_t jit_turns_end; /* of a loop's counter, after the turns that were checked for */
     const struct Jit *jit;
     const void *jit_table; /* JitPlace[] */
     void *jit_host_sp;   /* stack of the C code that called it */

@@ -273,9 +273,14 @@ void program_make(Program *p, const Mix *mix, Rng *rng, unsigned code_size, unsi
     for (unsigned n = 0; n < ARRAY_LEN(p->pointer); n++) {
         put_pointer(p, p->pointer[n]);
     }
+    bool loops = chance(rng, 4); /* nothing but such */
     unsigned want = 2 + (unsigned)below(rng, most - 1);
     for (unsigned tries = 0; p->num < want && tries < 400; tries++) {
-        put_item(p, 0);
+        if (loops) {
+            put_array_loop(p);
+        } else {
+            put_item(p, 0);
+        }
     }
     flow_finish(p);
 }

@@ -38,6 +38,8 @@ static const Sequence sequences[] = {
     {"test and branch", "4885c07505"},
     {"dec and branch back", "ffc975fc"},
     {"loop of a load, an add and a compare", "488b104883c0084839c875f4"},
+    {"loop of vectors through two pointers", "660f6f084883c010660ffc0a4883c2100f2948f04839c175e7"},
+    {"loop with an index, a memory-resident base and a store", "41c6040c014883e90175f5"},
     {"sub, flags wanted by the branch", "4829d87205"},
     {"flags over a load", "4839d8488b4b08740a"},
     {"adc after add", "4801d84811ca"},
@@ -88,7 +90,8 @@ typedef struct Member {
 static const Member members[] = {
     MEMBER(r), MEMBER(cc_dst), MEMBER(cc_src), MEMBER(cc_op), MEMBER(rip), MEMBER(seg), MEMBER(fpu), MEMBER(mxcsr),
     MEMBER(v), MEMBER(attention), MEMBER(jit_mode), MEMBER(jit_target), MEMBER(jit_table), MEMBER(jit_calls_base),
-    MEMBER(jit_calls_limit), MEMBER(vec_live), MEMBER(fpu_live), MEMBER(itlb), MEMBER(tlb), MEMBER(eflags),
+    MEMBER(jit_calls_limit), MEMBER(jit_held), MEMBER(jit_turns_end), MEMBER(vec_live), MEMBER(fpu_live),
+    MEMBER(itlb), MEMBER(tlb), MEMBER(eflags),
 };
 
 static bool name_member(uint64_t v, GString *out)
