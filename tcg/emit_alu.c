@@ -25,6 +25,10 @@ static FlagDesc alu_desc(unsigned op, unsigned log2, unsigned a, unsigned b, int
     default:
         break;
     }
+    if (d.kind == DESC_LOGIC) { /* the result says it all */
+        d.b = H_NONE;
+        d.imm = 0;
+    }
     if (b == H_NONE && d.kind != DESC_LOGIC && !imm_fits(imm)) {
         d.kind = DESC_NONE;
     }

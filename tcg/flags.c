@@ -6,7 +6,8 @@
 #include "tcg/internal.h"
 
 static const uint8_t cc_of[] = {[DESC_ADD] = CC_ADD, [DESC_SUB] = CC_SUB, [DESC_CMP] = CC_CMP,
-                                [DESC_LOGIC] = CC_LOGIC, [DESC_TEST] = CC_TEST};
+                                [DESC_LOGIC] = CC_LOGIC, [DESC_TEST] = CC_TEST, [DESC_SHL] = CC_SHL,
+                                [DESC_SHR] = CC_SHR, [DESC_SAR] = CC_SAR};
 
 /* The host register with an operand of the desc, whose bits above the size may be anything. */
 static unsigned operand(Tr *t, unsigned guest, unsigned scratch)
@@ -24,6 +25,24 @@ static bool one_value(const FlagDesc *d)
     return d->kind == DESC_LOGIC || (d->kind == DESC_TEST && d->b == d->a);
 }
 
+static bool is_shift(const FlagDesc *d)
+{
+    return d->kind >= DESC_SHL;
+}
+
+/* What there was before the last of the steps, by SHLX SHRX SARX, which change no flags. */
+static void store_shifted(Tr *t, const FlagDesc *d)
+{
+    static const unsigned prefix[] = {[DESC_SHL] = ENC_66, [DESC_SHR] = ENC_F2, [DESC_SAR] = ENC_F3};
+    if (d->imm == 1) {
+        asm_load64(&t->a, H_T2, CPU_MEM(jit_shifted));
+    } else {
+        asm_mov_imm(&t->a, H_T2, (uint64_t)d->imm - 1);
+        asm_vex(&t->a, prefix[d->kind] | (d->log2 == 3 ? ENC_W : 0), ENC_0F38, 0xf7, H_T2, H_T2, CPU_MEM(jit_shifted));
+    }
+    asm_store64(&t->a, CPU_MEM(cc_src), H_T2);
+}
+
 static void store_desc(Tr *t, const FlagDesc *d)
 {
     Asm *a = &t->a;
@@ -34,7 +53,9 @@ static void store_desc(Tr *t, const FlagDesc *d)
     if (one_value(d) || d->b == DESC_STORED) {
         return;
     }
-    if (d->b == H_NONE) {
+    if (is_shift(d)) {
+        store_shifted(t, d);
+    } else if (d->b == H_NONE) {
         asm_store_imm32(a, CPU_MEM(cc_src), d->imm);
     } else {
         asm_store64(a, CPU_MEM(cc_src), tr_use(t, d->b, H_T2));
@@ -91,7 +112,8 @@ static void redo(Tr *t, const FlagDesc *d, unsigned a, uint8_t opcode, uint8_t i
         asm_op(&t->a, enc & ~(unsigned)ENC_BYTE_REG, ENC_1, imm_opcode | wide, ext, op_reg(a));
         asm_le(&t->a, (uint32_t)d->imm, d->log2 == 3 ? 4 : 1u << d->log2);
     } else {
-        asm_op(&t->a, enc, ENC_1, opcode | wide, d->b == d->a ? a : operand(t, d->b, H_T1), op_reg(a));
+        bool same = d->b == d->a && (d->b != DESC_STORED || one_value(d));
+        asm_op(&t->a, enc, ENC_1, opcode | wide, same ? a : operand(t, d->b, H_T1), op_reg(a));
     }
 }
 
@@ -112,6 +134,14 @@ static void undo(Tr *t, const FlagDesc *d)
     asm_op(a, ENC_W, ENC_1, add ? 0x29 : 0x01, b, op_reg(H_T2));
 }
 
+static void shift_again(Tr *t, const FlagDesc *d)
+{
+    static const uint8_t ext[] = {[DESC_SHL] = 4, [DESC_SHR] = 5, [DESC_SAR] = 7};
+    asm_load64(&t->a, H_T2, CPU_MEM(jit_shifted));
+    asm_op(&t->a, d->log2 == 3 ? ENC_W : 0, ENC_1, 0xc1, ext[d->kind], op_reg(H_T2));
+    asm_byte(&t->a, (uint8_t)d->imm);
+}
+
 void tr_flags_load(Tr *t)
 {
     FlagDesc *d = &t->desc;
@@ -124,6 +154,8 @@ void tr_flags_load(Tr *t)
     } else if (d->kind == DESC_ADD || d->kind == DESC_SUB) {
         undo(t, d);
         redo(t, d, H_T2, d->kind == DESC_ADD ? 0x00 : 0x38, 0x80, d->kind == DESC_ADD ? 0 : 7);
+    } else if (is_shift(d)) {
+        shift_again(t, d);
     } else if (d->kind == DESC_CMP) {
         redo(t, d, operand(t, d->a, H_T2), 0x38, 0x80, 7);
     } else {
@@ -142,15 +174,52 @@ void tr_flags_undo_compare(Tr *t)
     asm_store64(&t->a, CPU_MEM(cc_dst), H_T2);
 }
 
+/* Can anybody see the flags once the present instruction has begun? */
+static bool wanted(const Tr *t)
+{
+    return t->live[t->n] || insn_flags(&t->src->insns[t->n]).may_stop;
+}
+
+/*
+ * The desc's operands in this register go to cc_dst and cc_src, where they are found from now on.  Host flags stay.  False
+ * for what could not be told from a TEST of a register with itself, and when a scratch register would be needed, but may
+ * be in use.
+ */
+static bool keep_operand(Tr *t, FlagDesc *d, unsigned guest)
+{
+    bool one = one_value(d);
+    if ((t->place == FLAGS_IN_HOST && host_of(guest) == H_NONE) ||
+        (d->kind == DESC_TEST && !one && (d->a == DESC_STORED || d->b == DESC_STORED))) {
+        return false;
+    }
+    unsigned h = tr_use(t, guest, H_T2);
+    if (!one && d->b == guest) {
+        asm_store64(&t->a, CPU_MEM(cc_src), h);
+        d->b = DESC_STORED;
+    }
+    if (d->a == guest) {
+        asm_store64(&t->a, CPU_MEM(cc_dst), h);
+        d->a = DESC_STORED;
+    }
+    d->b = one ? d->a : d->b;
+    return true;
+}
+
 void tr_reg_changes(Tr *t, unsigned guest)
 {
     FlagDesc *d = &t->desc;
     if (d->kind == DESC_NONE || (d->a != guest && d->b != guest)) {
         return;
     }
-    if (t->place == FLAGS_IN_DESC) {
+    bool kept = t->place == FLAGS_IN_DESC || t->place == FLAGS_IN_HOST;
+    if (kept && wanted(t) && keep_operand(t, d, guest)) {
+        return;
+    }
+    if (t->place == FLAGS_IN_DESC && wanted(t)) {
         store_desc(t, d);
         t->place = FLAGS_IN_CPU;
+    } else if (t->place == FLAGS_IN_DESC) {
+        t->place = FLAGS_DEAD;
     }
     d->kind = DESC_NONE;
 }

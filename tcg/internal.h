@@ -130,11 +130,14 @@ const uint8_t *runtime_emit_load_flags(Asm *a, const uint8_t *slow);
 /* ---- one block being translated ---- */
 
 /* How OSZAPC could be had again, from registers that still hold what made them. */
-typedef enum DescKind { DESC_NONE, DESC_ADD, DESC_SUB, DESC_CMP, DESC_LOGIC, DESC_TEST } DescKind;
+typedef enum DescKind {
+    DESC_NONE, DESC_ADD, DESC_SUB, DESC_CMP, DESC_LOGIC, DESC_TEST,
+    DESC_SHL, DESC_SHR, DESC_SAR, /* of X86Cpu.jit_shifted, by imm > 0 */
+} DescKind;
 typedef struct FlagDesc {
     DescKind kind;
     uint8_t log2;   /* size */
-    uint8_t a;      /* guest register: the result (ADD SUB LOGIC) or the first operand (CMP TEST) */
+    uint8_t a;      /* guest register: the result, or the first operand (CMP TEST) */
     uint8_t b;      /* guest register of the second operand, or H_NONE for imm */
     /* either may be DESC_STORED: it is in cc_dst or cc_src already */
     int32_t imm;
