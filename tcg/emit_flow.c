@@ -96,42 +96,30 @@ bool emit_leave(Tr *t, const Insn *i)
     return true;
 }
 
-/* A target that is not canonical faults at the transfer: to the interpreter. */
-static void check_canonical(Tr *t, unsigned h)
+/* Where a transfer to H_ADDR goes that is not prepared: its target may also not be canonical. */
+static Stub *unprepared(Tr *t, uint8_t *from, const uint8_t *routine)
 {
-    Asm *a = &t->a;
     Stub *s = tr_stub(t);
-    asm_mov_rr(a, H_T2, h);
-    asm_op(a, ENC_W, ENC_1, 0xc1, 7, op_reg(H_T2)); /* sar T2, 47: 0 or -1 */
-    asm_byte(a, 47);
-    asm_lea64(a, H_T2, op_mem(H_T2, 1));
-    asm_op(a, ENC_W, ENC_1, 0x83, 7, op_reg(H_T2));
-    asm_byte(a, 1);
-    s->from[0] = asm_jcc(a, 7);
+    s->from[0] = from;
+    s->routine = routine;
+    return s;
 }
 
 bool emit_ret(Tr *t, const Insn *i)
 {
     Asm *a = &t->a;
-    if (i->osize != 3) {
+    if (i->osize != 3 || i->opcode == 0xc2) { /* nobody drops arguments in 64-bit code */
         return false;
     }
-    int32_t drop = 8 + (i->opcode == 0xc2 ? (int32_t)(uint16_t)i->imm : 0);
     tr_flags_to_cpu(t);
     t->place = FLAGS_IN_CPU;
     tr_reg_changes(t, RSP);
     HostOp m = tr_stack(t, RSP, 0, false);
     asm_load64(a, H_ADDR, m);
     asm_op(a, ENC_W, ENC_1, 0x3b, H_ADDR, op_mem(H_RSP, 8));
-    uint8_t *miss = asm_jcc(a, 5);
-    asm_lea64(a, H_GUEST_RSP, op_mem(H_GUEST_RSP, drop));
+    unprepared(t, asm_jcc(a, 5), t->jit->ret_checked);
+    asm_lea64(a, H_GUEST_RSP, op_mem(H_GUEST_RSP, 8));
     asm_byte(a, 0xc3);
-    if (!a->full) {
-        asm_patch(miss, a->p);
-    }
-    check_canonical(t, H_ADDR);
-    asm_lea64(a, H_GUEST_RSP, op_mem(H_GUEST_RSP, drop));
-    asm_jmp_to(a, t->jit->ret_miss);
     t->ended = true;
     return true;
 }
@@ -162,13 +150,8 @@ bool emit_call(Tr *t, const Insn *i)
 static void jump_indirect(Tr *t)
 {
     Asm *a = &t->a;
-    uint8_t *miss = asm_table_lookup(a);
+    unprepared(t, asm_table_lookup(a), t->jit->exit_checked);
     asm_op(a, 0, ENC_1, 0xff, 4, asm_table_code());
-    if (!a->full) {
-        asm_patch(miss, a->p);
-    }
-    check_canonical(t, H_ADDR);
-    asm_jmp_to(a, t->jit->exit);
     t->ended = true;
 }
 
@@ -176,19 +159,12 @@ static void jump_indirect(Tr *t)
 static void call_indirect(Tr *t)
 {
     Asm *a = &t->a;
-    uint8_t *miss = asm_table_lookup(a);
+    Stub *s = unprepared(t, asm_table_lookup(a), t->jit->call_checked);
     asm_load64(a, H_T1, asm_table_code());
-    uint8_t *back = a->p;
+    s->back = a->p;
     asm_store64(a, CPU_MEM(jit_target), H_T1);
     push_value(t, t->rip[t->n + 1]);
     tr_call_code(t);
-    if (!a->full) {
-        asm_patch(miss, a->p);
-    }
-    check_canonical(t, H_ADDR);
-    asm_store64(a, CPU_MEM(jit_missed), H_ADDR);
-    asm_mov_imm(a, H_T1, (uint64_t)(uintptr_t)jit_rx(t->jit, t->jit->call_miss));
-    asm_jmp_to(a, back);
 }
 
 /* CALL and JMP through a register or memory: FF /2, FF /4. */

@@ -32,8 +32,12 @@ struct Jit {
     X86Cpu *cpu;
     uint8_t *rw, *rx;     /* two mappings of the same memory: written here, run there */
     size_t size, start;   /* bytes; where blocks begin, after the common routines */
-    uint8_t *next;        /* in rw */
-    size_t populated;     /* bytes: populate_ahead() */
+    /*
+     * Blocks' code that is run each time lies together, from the beginning; from the middle on lies what is run rarely: ways out
+     * not connected yet, calls of handlers.  All in rw.
+     */
+    uint8_t *next, *cold_next, *middle;
+    size_t populated, cold_populated; /* bytes of each: populate_ahead() */
     uint8_t *calls;       /* JIT_CALLS_SIZE bytes, the stack translated code runs on */
     JitPlace *table;
     FeatureSet host;      /* what the host's processor can run */
@@ -43,6 +47,7 @@ struct Jit {
     void *on_slow_opaque;
     /* common routines, addresses in rw (branches are relative, both mappings have the same layout) */
     const uint8_t *enter, *exit, *exit_jump, *exit_clean, *resume, *dispatch, *recheck, *ret_miss, *ret_bottom, *call_miss;
+    const uint8_t *ret_checked, *exit_checked, *call_checked; /* to H_ADDR, if canonical; H_T2 is a jit_site() */
     const uint8_t *call_insn[2][2]; /* [1][]: the block holds addresses; [][1]: it expects the host's flags */
     const uint8_t *load_flags;
     const uint8_t *spill_vectors, *load_xmm, *load_ymm; /* flags and general registers stay but for the flags of spill */
@@ -176,6 +181,7 @@ typedef struct Stub {
     unsigned n;        /* instruction to be done by the interpreter */
     uint8_t *from[3];  /* jumps to here */
     uint8_t *back;     /* where the fast path goes on */
+    const uint8_t *routine; /* what does it in place of the handler, called if there is a way back; or NULL */
     FlagPlace place;
     FlagDesc desc;
     bool wants_flags;  /* the host's flags are expected at `back` */
@@ -294,6 +300,7 @@ typedef struct Tr {
     X87Pointers pointers;
     bool ended;               /* the block's way out has been emitted */
     const uint8_t *body_end;  /* where the last instruction's code ends */
+    const uint8_t *hot_end, *cold; /* where the code that is run each time ends, and where the rest begins */
     TrNote notes[MAX_INSNS];
     /* What follows is not cleared before a translation: each is written as a whole when it is taken. */
     Stub stubs[MAX_STUBS];

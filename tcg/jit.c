@@ -106,6 +106,7 @@ static void forget_calls(Jit *jit)
 void jit_flush(Jit *jit)
 {
     jit->next = jit->rw + jit->start;
+    jit->cold_next = jit->middle;
     madvise(jit->table, JIT_TABLE_SIZE, MADV_DONTNEED); /* zeros again */
     jit->table[0].rip = JIT_NO_RIP;
     forget_calls(jit);
@@ -113,7 +114,7 @@ void jit_flush(Jit *jit)
 
 size_t jit_code_used(const Jit *jit)
 {
-    return (size_t)(jit->next - jit->rw);
+    return (size_t)(jit->next - jit->rw) + (size_t)(jit->cold_next - jit->middle);
 }
 
 uintptr_t jit_enter(Jit *jit, const uint8_t *entry)

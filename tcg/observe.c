@@ -36,16 +36,29 @@ static void log_ops(const Tr *t)
     log_printf("%s\n", text->str);
 }
 
-static void log_code(const Tr *t, const uint8_t *code, size_t len)
+static void append_code(const uint8_t *code, size_t len, GString *out)
 {
-    g_autoptr(GString) text = g_string_new(NULL);
-    g_string_append_printf(text, "OUT: cpu %u guest %016" PRIx64 ", %zu bytes\n", t->jit->cpu->index, t->src->rip, len);
     for (size_t at = 0; at < len;) {
         unsigned n = disas_length(code + at, (unsigned)MIN(len - at, 15), 2);
         n = n ? n : 1;
-        disas_append(text, code + at, n, (uintptr_t)(code + at), 2);
+        disas_append(out, code + at, n, (uintptr_t)(code + at), 2);
         at += n;
     }
+}
+
+/* The two parts of a block's code, as they are run. */
+typedef struct Parts {
+    const uint8_t *hot, *cold;
+    size_t hot_len, cold_len;
+} Parts;
+
+static void log_code(const Tr *t, const Parts *p)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_string_append_printf(text, "OUT: cpu %u guest %016" PRIx64 ", %zu bytes\n", t->jit->cpu->index, t->src->rip,
+                           p->hot_len + p->cold_len);
+    append_code(p->hot, p->hot_len, text);
+    append_code(p->cold, p->cold_len, text);
     log_printf("%s\n", text->str);
 }
 
@@ -61,18 +74,24 @@ static void count(const Tr *t, size_t len)
     }
 }
 
-void observe_block(const Tr *t, const uint8_t *code, size_t len)
+void observe_block(const Tr *t, const uint8_t *code)
 {
-    count(t, len);
-    if (perfmap_on()) {
+    const Jit *jit = t->jit;
+    Parts p = {.hot = code, .hot_len = (size_t)(jit_rx(jit, t->hot_end) - code), .cold = jit_rx(jit, t->cold),
+               .cold_len = (size_t)(t->a.p - t->cold)};
+    count(t, p.hot_len + p.cold_len);
+    if (unlikely(perfmap_on())) {
         char name[64];
         g_snprintf(name, sizeof(name), "guest-%" PRIx64 "-cpl%u", t->src->rip, t->src->mode >> 8 & 3);
-        perfmap_add(code, len, name);
+        perfmap_add(p.hot, p.hot_len, name);
+        if (p.cold_len) {
+            perfmap_add(p.cold, p.cold_len, name);
+        }
     }
-    if (log_on(LOG_OP)) {
+    if (unlikely(log_on(LOG_OP))) {
         log_ops(t);
     }
-    if (log_on(LOG_OUT_ASM)) {
-        log_code(t, code, len);
+    if (unlikely(log_on(LOG_OUT_ASM))) {
+        log_code(t, &p);
     }
 }

@@ -4,5 +4,5 @@
 
 #include "tcg/internal.h"
 
-/* A block has been translated to [code, code + len) in the executable mapping. */
-void observe_block(const Tr *t, const uint8_t *code, size_t len);
+/* A block has been translated; its code begins at `code` in the executable mapping. */
+void observe_block(const Tr *t, const uint8_t *code);

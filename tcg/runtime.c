@@ -379,6 +379,46 @@ static const uint8_t *emit_call_miss(const Jit *jit, Asm *a)
     return here;
 }
 
+/* sar H_ADDR's copy, 47: 0 or -1 in a canonical address.  A jump taken when it is none; changes H_T1. */
+static uint8_t *if_not_canonical(Asm *a)
+{
+    asm_mov_rr(a, H_T1, H_ADDR);
+    asm_op(a, ENC_W, ENC_1, 0xc1, 7, op_reg(H_T1));
+    asm_byte(a, 47);
+    asm_lea64(a, H_T1, op_mem(H_T1, 1));
+    asm_op(a, ENC_W, ENC_1, 0x83, 7, op_reg(H_T1));
+    asm_byte(a, 1);
+    return asm_jcc(a, 7);
+}
+
+/*
+ * Transfers that no connected code waits for, to H_ADDR.  A target that is not canonical is a fault of the instruction that
+ * H_T2 tells: its handler raises it.
+ */
+static void emit_checked_transfers(Jit *jit, Asm *a)
+{
+    jit->ret_checked = a->p; /* the frame is still there */
+    uint8_t *ret_bad = if_not_canonical(a);
+    asm_lea64(a, H_GUEST_RSP, op_mem(H_GUEST_RSP, 8));
+    asm_jmp_to(a, jit->ret_miss);
+    jit->exit_checked = a->p;
+    uint8_t *exit_bad = if_not_canonical(a);
+    asm_jmp_to(a, jit->exit);
+    jit->call_checked = a->p; /* called: H_T1 is then what to call instead */
+    uint8_t *call_bad = if_not_canonical(a);
+    asm_store64(a, CPU_MEM(jit_missed), H_ADDR);
+    asm_mov_imm(a, H_T1, (uint64_t)(uintptr_t)jit_rx(jit, jit->call_miss));
+    asm_byte(a, 0xc3);
+    asm_patch(call_bad, a->p);
+    pop(a, H_T1);
+    asm_patch(ret_bad, a->p);
+    asm_patch(exit_bad, a->p);
+    asm_mov_rr(a, H_ADDR, H_T2);
+    asm_call_to(a, jit->call_insn[0][0]);
+    asm_load64(a, H_ADDR, CPU_MEM(rip)); /* not reached, unless it knows a reason to go on */
+    asm_jmp_to(a, jit->exit);
+}
+
 void runtime_emit(Jit *jit)
 {
     enum { RUNTIME_SIZE = 16384 };
@@ -397,7 +437,9 @@ void runtime_emit(Jit *jit)
     jit->fetch_x87 = emit_fetch_x87(&a);
     jit->ret_miss = emit_ret_miss(jit, &a);
     jit->call_miss = emit_call_miss(jit, &a);
+    emit_checked_transfers(jit, &a);
     g_assert(!a.full);
     jit->start = RUNTIME_SIZE;
     jit->next = jit->rw + jit->start;
+    jit->middle = jit->cold_next = jit->rw + (jit->size / 2 & ~(size_t)4095);
 }

@@ -8,6 +8,8 @@
 #include "tcg/observe.h"
 #include "util/populate.h"
 
+enum { CODE_SLACK = 64 }; /* bytes: what is written behind Asm.end, and patching reads and writes a few more */
+
 static void leave(Tr *t, gva_t rip)
 {
     asm_mov_imm(&t->a, H_ADDR, rip);
@@ -211,6 +213,15 @@ static void patch_all(Tr *t, uint8_t *const from[], unsigned num)
     }
 }
 
+static void emit_routine(Tr *t, const Stub *s)
+{
+    asm_mov_imm(&t->a, H_T2, jit_site((size_t)(t->head - t->jit->rw), s->n));
+    if (s->back) {
+        asm_call_to(&t->a, s->routine);
+    }
+    asm_jmp_to(&t->a, s->back ? s->back : s->routine);
+}
+
 static void emit_stub(Tr *t, const Stub *s)
 {
     if (t->a.full) {
@@ -222,6 +233,10 @@ static void emit_stub(Tr *t, const Stub *s)
         tr_flags_store(t, &s->desc, s->place);
     }
     tr_x87_store_pointers(t, &s->pointers);
+    if (s->routine) {
+        emit_routine(t, s);
+        return;
+    }
     call_insn(t, s->n, holding, s->wants_flags);
     if (s->compares) {
         tr_flags_undo_compare(t);
@@ -266,6 +281,17 @@ static void after_alone(Tr *t, const Alone *o)
     tr_exit_to(t, t->rip[o->n + 1]);
 }
 
+/* The instruction that has the stubs from `first` on has been emitted. */
+static void stubs_come_back(Tr *t, unsigned first, Holds holds)
+{
+    for (Stub *s = &t->stubs[first]; s < &t->stubs[t->num_stubs]; s++) {
+        if (!s->routine) {
+            s->back = t->ended ? NULL : t->a.p;
+            s->holds = holds;
+        }
+    }
+}
+
 /* Its flags are right behind it, whoever comes next. */
 static void emit_alone(Tr *t, Alone *o)
 {
@@ -284,10 +310,7 @@ static void emit_alone(Tr *t, Alone *o)
     if (!emit_insn(t, &t->src->insns[t->n])) {
         tr_call_insn(t);
     }
-    for (unsigned s = first_stub; s < t->num_stubs; s++) {
-        t->stubs[s].back = t->ended ? NULL : t->a.p;
-        t->stubs[s].holds = (Holds){HOLDS_NONE, HOLDS_NONE};
-    }
+    stubs_come_back(t, first_stub, (Holds){HOLDS_NONE, HOLDS_NONE});
     if (!t->ended) {
         after_alone(t, o);
     }
@@ -410,10 +433,7 @@ void tr_insns(Tr *t)
             t->notes[t->n] = (TrNote){.at = at, .emitted = emitted, .stubs = (uint8_t)(t->num_stubs - t->first_stub)};
             t->body_end = t->a.p;
         }
-        for (unsigned s = t->first_stub; s < t->num_stubs; s++) {
-            t->stubs[s].back = t->ended ? NULL : t->a.p;
-            t->stubs[s].holds = tr_holds(t);
-        }
+        stubs_come_back(t, t->first_stub, tr_holds(t));
         for (unsigned o = t->first_alone; o < t->num_alone; o++) {
             Alone *alone = &t->alone[o];
             alone->back = t->ended ? NULL : t->a.p;
@@ -436,25 +456,26 @@ void tr_insns(Tr *t)
     }
 }
 
-/* Both mappings of the code memory. */
-static void populate(Jit *jit)
+/* Both mappings of what `next` fills from `begin` to `end`. */
+static void populate(Jit *jit, uint8_t *begin, const uint8_t *end, const uint8_t *next, size_t *done)
 {
-    size_t from = jit->populated;
-    if (populate_ahead(jit->rw, jit->size, (size_t)(jit->next - jit->rw), &jit->populated)) {
-        madvise(jit->rx + from, jit->populated - from, MADV_POPULATE_READ);
+    size_t from = *done;
+    if (populate_ahead(begin, (size_t)(end - begin), (size_t)(next - begin), done)) {
+        madvise(jit->rx + (begin - jit->rw) + from, *done - from, MADV_POPULATE_READ);
     }
 }
 
-bool jit_translate(Jit *jit, const JitSource *src, JitCode *out)
+/* What a block needs before its first instruction can be translated. */
+static Tr *begin(Jit *jit, const JitSource *src)
 {
     Tr *t = jit->tr;
-    populate(jit);
+    populate(jit, jit->rw, jit->middle, jit->next, &jit->populated);
+    populate(jit, jit->middle, jit->rw + jit->size, jit->cold_next, &jit->cold_populated);
     memset(t, 0, offsetof(Tr, stubs));
     t->jit = jit;
     t->src = src;
     t->place = FLAGS_IN_CPU;
-    /* Patching reads and writes a few bytes behind `end`. */
-    t->a = (Asm){.p = jit->next, .end = jit->rw + jit->size - 64};
+    t->a = (Asm){.p = jit->next, .end = jit->middle - CODE_SLACK};
     t->rip[0] = src->rip;
     for (unsigned n = 0; n < src->num; n++) {
         t->rip[n + 1] = (t->rip[n] + src->insns[n].len) & (tr_code64(t) ? ~0ull : 0xffffffffu);
@@ -462,6 +483,31 @@ bool jit_translate(Jit *jit, const JitSource *src, JitCode *out)
     flags_liveness(src->insns, src->num, t->live);
     t->loops = tr_is_loop(t);
     memcpy(t->first_slot, jit->next_slot, sizeof(t->first_slot));
+    return t;
+}
+
+/* What is run rarely, in its own part of the code memory. */
+static void emit_cold(Tr *t)
+{
+    Jit *jit = t->jit;
+    t->hot_end = t->a.p;
+    t->cold = jit->cold_next;
+    t->a = (Asm){.p = jit->cold_next, .end = jit->rw + jit->size - CODE_SLACK, .full = t->a.full};
+    tr_vectors_emit_stub(t);
+    emit_alones(t);
+    tr_slots_emit_misses(t);
+    for (unsigned i = 0; i < t->num_stubs; i++) {
+        emit_stub(t, &t->stubs[i]);
+    }
+    tr_x87_emit_fetches(t);
+    for (unsigned i = 0; i < t->num_exits; i++) {
+        emit_exit(t, &t->exits[i]);
+    }
+}
+
+bool jit_translate(Jit *jit, const JitSource *src, JitCode *out)
+{
+    Tr *t = begin(jit, src);
     *out = (JitCode){.rip = src->rip, .lin = src->lin, .mode = src->mode, .num_pages = src->num_pages};
     memcpy(out->pages, src->pages, sizeof(out->pages));
     emit_entry(t, out);
@@ -471,23 +517,15 @@ bool jit_translate(Jit *jit, const JitSource *src, JitCode *out)
     }
     tr_insns(t);
     tr_loop_again(t);
-    tr_vectors_emit_stub(t);
-    emit_alones(t);
-    tr_slots_emit_misses(t);
-    for (unsigned i = 0; i < t->num_stubs; i++) {
-        emit_stub(t, &t->stubs[i]);
-    }
-    tr_x87_emit_fetches(t);
     for (unsigned i = 0; i < t->num_sides; i++) {
         emit_side(t, &t->sides[i]);
     }
-    for (unsigned i = 0; i < t->num_exits; i++) {
-        emit_exit(t, &t->exits[i]);
-    }
+    emit_cold(t);
     if (t->a.full) {
         return false;
     }
-    jit->next = (uint8_t *)(((uintptr_t)t->a.p + 15) & ~(uintptr_t)15);
-    observe_block(t, out->leave, (size_t)(jit_rx(jit, t->a.p) - out->leave));
+    jit->next = (uint8_t *)(((uintptr_t)t->hot_end + 15) & ~(uintptr_t)15);
+    jit->cold_next = t->a.p;
+    observe_block(t, out->leave);
     return true;
 }

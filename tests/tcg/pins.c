@@ -164,6 +164,16 @@ static void append_text(const Pin *p, const uint8_t *bytes, unsigned len, uint64
     append_named(p, text, out);
 }
 
+static void append_host(const Pin *p, const uint8_t *code, const uint8_t *end, GString *out)
+{
+    while (code < end) {
+        unsigned n = disas_length(code, (unsigned)MIN(end - code, 15), 2);
+        n = n ? n : 1;
+        append_text(p, code, n, (uint64_t)(code - p->base), out);
+        code += n;
+    }
+}
+
 static void pin(Pin *p, const Sequence *s, const FeatureSet *features, GString *out)
 {
     uint8_t bytes[64];
@@ -177,7 +187,6 @@ static void pin(Pin *p, const Sequence *s, const FeatureSet *features, GString *
                         .mode = jit_mode(p->jit->cpu), .loops = true, .num_pages = 1, .pages = {{.itlb_id = 1}}};
     JitCode code;
     jit_flush(p->jit);
-    uint64_t before = jit_stats(p->jit)->host_bytes;
     g_assert_true(jit_translate(p->jit, &source, &code));
     p->base = (const uint8_t *)0;
     for (unsigned n = 0, at = 0; n < num; at += p->insns[n++].len) {
@@ -185,13 +194,10 @@ static void pin(Pin *p, const Sequence *s, const FeatureSet *features, GString *
     }
     g_string_append(out, "host:\n");
     p->base = code.entry[JIT_ENTRY_BODY];
-    size_t size = (size_t)(code.leave + (jit_stats(p->jit)->host_bytes - before) - p->base);
-    for (size_t at = 0; at < size;) {
-        unsigned n = disas_length(p->base + at, (unsigned)MIN(size - at, 15), 2);
-        n = n ? n : 1;
-        append_text(p, p->base + at, n, at, out);
-        at += n;
-    }
+    const Tr *t = p->jit->tr;
+    append_host(p, p->base, jit_rx(p->jit, t->hot_end), out);
+    g_string_append(out, "rarely:\n");
+    append_host(p, jit_rx(p->jit, t->cold), jit_rx(p->jit, t->a.p), out);
 }
 
 static char *all_pins(void)
