@@ -40,6 +40,11 @@ typedef struct AccelOps {
     void (*resume)(Accel *accel);
     /* Any thread: the vCPU must look at its interrupts and requests soon. */
     void (*kick)(Accel *accel, struct X86Cpu *cpu);
+    /*
+     * A debugger's points (StopPoint of target/x86/stops.h) are others now: stop at them, also in code known already.  Machine
+     * paused.  False with an error: there are more, or others, than the engine can have; it has none then.
+     */
+    bool (*stops_changed)(Accel *accel, const GArray *points, GError **error);
     /* Statistics for `info accel`. */
     void (*info)(Accel *accel, GString *out);
     /* For `info jit`; NULL: it translates nothing. */

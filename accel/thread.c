@@ -62,6 +62,11 @@ void vcpu_thread_end(VcpuThread *t)
     g_mutex_unlock(&t->mutex);
 }
 
+void vcpu_thread_hold(VcpuThread *t)
+{
+    ask_to_park(t, false);
+}
+
 bool vcpu_park(VcpuThread *t)
 {
     gate_leave(&t->gate);

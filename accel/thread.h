@@ -32,6 +32,8 @@ void vcpu_thread_fini(VcpuThread *t);
 
 void vcpu_thread_begin(VcpuThread *t);
 void vcpu_thread_end(VcpuThread *t);
+/* Park at the next look at events, until the machine has been paused and goes on: a debugger was told of a stop. */
+void vcpu_thread_hold(VcpuThread *t);
 /* Wait while the machine is paused; the processor's state is in X86Cpu.  False when the thread must end. */
 bool vcpu_park(VcpuThread *t);
 /* Wait until can_wake(opaque), looked at after every vcpu_wake(), or until it shall park.  The gate is closed already. */

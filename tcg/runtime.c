@@ -53,7 +53,7 @@ bool jit_may_run(const X86Cpu *cpu)
 {
     return !__atomic_load_n(&cpu->attention, __ATOMIC_RELAXED) && !cpu->halted && !cpu->wait_sipi &&
            cpu->shadow != SHADOW_SS && /* that of STI only holds back what does not wait */
-           !(cpu->eflags & FL_TF) && !cpu->pending_db && !debug_any_armed(cpu) && jit_mode_ok(cpu);
+           !(cpu->eflags & FL_TF) && !cpu->pending_db && !debug_any_armed(cpu) && !cpu->stop_step && jit_mode_ok(cpu);
 }
 
 /* The code for cpu->rip if it is known and may run now, or NULL.  Made for another mode: its own checks find out. */

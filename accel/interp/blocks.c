@@ -9,6 +9,7 @@
 #include "target/x86/cpuid.h"
 #include "target/x86/disas.h"
 #include "target/x86/mem.h"
+#include "target/x86/stops.h"
 #include "tcg/jit.h"
 #include "util/populate.h"
 
@@ -317,7 +318,7 @@ Block *block_fetch(InterpVcpu *v, CodePages *pages)
     gva_t lin = code_linear(cpu);
     unsigned offset = (unsigned)(lin & (PAGE_SIZE - 1));
     pages->first = mmu_fetch(cpu, lin);
-    if (!pages->first->host) {
+    if (!pages->first->host || (unlikely(cpu->stops) && stops_exec_page(cpu, lin))) {
         return NULL;
     }
     blocks_look_if_changed(v, pages->first);

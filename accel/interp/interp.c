@@ -15,6 +15,7 @@
 #include "target/x86/flags.h"
 #include "target/x86/fpu.h"
 #include "target/x86/mem.h"
+#include "target/x86/stops.h"
 #include "tcg/jit.h"
 
 typedef struct InterpAccel {
@@ -73,6 +74,9 @@ static void step(InterpVcpu *v)
 {
     X86Cpu *cpu = v->cpu;
     cpu->insn_rip = cpu->rip;
+    if (cpu->stop_step) {
+        stops_note(cpu, STOP_STEP, 0); /* a watchpoint replaces it */
+    }
     if (debug_any_armed(cpu)) {
         debug_check_exec(cpu, code_linear(cpu)); /* raises */
     }
@@ -86,7 +90,8 @@ static void step(InterpVcpu *v)
 
 bool vcpu_must_step(const X86Cpu *cpu)
 {
-    return cpu->shadow || (cpu->eflags & (FL_TF | FL_RF)) || cpu->pending_db || debug_any_armed(cpu);
+    return cpu->shadow || (cpu->eflags & (FL_TF | FL_RF)) || cpu->pending_db || debug_any_armed(cpu) ||
+           cpu->stop_step;
 }
 
 /*
@@ -235,7 +240,7 @@ static bool serve_events(InterpVcpu *v)
         __atomic_store_n(&cpu->attention, true, __ATOMIC_SEQ_CST);
         return true;
     }
-    if ((events & EVENT_INTR) && (cpu->eflags & FL_IF)) {
+    if ((events & EVENT_INTR) && (cpu->eflags & FL_IF) && !cpu->stop_step) {
         take_interrupt(cpu);
         /* Another may be pending, and the line's level is still to be looked at once IF is set again. */
         __atomic_store_n(&cpu->attention, true, __ATOMIC_SEQ_CST);
@@ -258,6 +263,27 @@ static void triple_fault(X86Cpu *cpu)
     run_request_reset(cpu->machine->run, CAUSE_GUEST_PANIC);
 }
 
+/* ---- a debugger's stops ---- */
+
+static bool stop_due(X86Cpu *cpu)
+{
+    gva_t lin = code_linear(cpu);
+    if (cpu->stop_due || cpu->halted || cpu->wait_sipi || !stops_exec(cpu, lin)) {
+        return cpu->stop_due;
+    }
+    stops_note(cpu, STOP_EXEC, lin);
+    return true;
+}
+
+/* False when the thread must end. */
+static bool stop(InterpVcpu *v)
+{
+    fpu_sync(v->cpu); /* others may look at it now */
+    stops_report(v->cpu);
+    vcpu_thread_hold(&v->thread);
+    return vcpu_park(&v->thread);
+}
+
 static void run_loop(InterpVcpu *v)
 {
     X86Cpu *cpu = v->cpu;
@@ -269,6 +295,12 @@ static void run_loop(InterpVcpu *v)
         }
     }
     for (;;) {
+        if (unlikely(cpu->stops) && stop_due(cpu)) {
+            if (!stop(v)) {
+                return;
+            }
+            continue;
+        }
         if (unlikely(__atomic_load_n(&cpu->attention, __ATOMIC_ACQUIRE)) && !cpu->shadow) {
             if (!serve_events(v)) {
                 return;
@@ -291,7 +323,7 @@ static void run_loop(InterpVcpu *v)
         Block *b = block_find(v);
         if (likely(b)) {
             run_blocks(v, b);
-        } else {
+        } else if (likely(!cpu->stops) || !stop_due(cpu)) { /* other blocks may have run since the last look */
             insn_fetch(cpu, &v->scratch);
             insn_execute(cpu, &v->scratch);
         }
@@ -340,6 +372,13 @@ static void map_changed(void *opaque)
     for (guint i = 0; i < a->vcpus->len; i++) {
         ((InterpVcpu *)g_ptr_array_index(a->vcpus, i))->cache->flush = true;
     }
+}
+
+/* Code in the pages of the new points is found again, and refused (stops_exec_page()). */
+bool interp_stops_changed(Accel *accel, const GArray *points, GError **error)
+{
+    map_changed(container_of(accel, InterpAccel, accel));
+    return true;
 }
 
 static bool interp_probe(GError **error)
@@ -483,5 +522,6 @@ const AccelOps interp_accel_ops = {
     .pause = interp_pause,
     .resume = interp_resume,
     .kick = interp_kick,
+    .stops_changed = interp_stops_changed,
     .info = interp_info,
 };

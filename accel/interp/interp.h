@@ -135,6 +135,7 @@ bool interp_vcpu_create(Accel *accel, struct X86Cpu *cpu, GError **error);
 void interp_pause(Accel *accel);
 void interp_resume(Accel *accel);
 void interp_kick(Accel *accel, struct X86Cpu *cpu);
+bool interp_stops_changed(Accel *accel, const GArray *points, GError **error);
 void interp_info(Accel *accel, GString *out);
 /* The translator's statistics. */
 void interp_info_jit(Accel *accel, GString *out);

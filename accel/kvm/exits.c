@@ -211,6 +211,9 @@ void kvm_handle_exit(KvmVcpu *v)
         v->run->hypercall.ret = (uint64_t)-1000; /* KVM_ENOSYS */
         v->unfinished = true;
         break;
+    case KVM_EXIT_DEBUG:
+        kvm_debug_exit(v);
+        break;
     case KVM_EXIT_DIRTY_RING_FULL:
         kvm_ring_full(v);
         break;

@@ -145,5 +145,6 @@ const AccelOps kvm_accel_ops = {
     .pause = kvm_pause,
     .resume = kvm_resume,
     .kick = kvm_kick,
+    .stops_changed = kvm_stops_changed,
     .info = kvm_info,
 };

@@ -33,7 +33,7 @@ typedef enum KvmIrqchip {
 typedef struct KvmCaps {
     bool readonly_mem, xsave, xcrs, vcpu_events, debugregs, user_nmi, user_msr, tss_addr, identity_map, tsc_control;
     bool intr_shadow, emulation_exit, adjust_clock, ioevents, ioevent_any;
-    bool irqchip, split_irqchip, mp_state, manual_clear;
+    bool irqchip, split_irqchip, mp_state, manual_clear, guest_debug;
     bool late_ports; /* writes that may be late: to ports, too */
     uint32_t late_page; /* where KVM keeps them, in pages from kvm_run; 0: nowhere */
     uint32_t dirty_ring; /* bytes of the largest ring for the log of writes; 0: none */
@@ -95,6 +95,8 @@ typedef struct KvmVcpu {
     uint32_t ring_at;          /* the entry that is read next, modulo its size */
     bool here;                 /* X86Cpu has the state */
     bool unfinished;           /* the last exit is completed by the next KVM_RUN: no state may move before */
+    bool points_stale;         /* a debugger's points are others than KVM has */
+    bool flush;                /* the interpreter flushed TLBs: KVM's are to be flushed, too */
     bool failed;               /* KVM cannot go on, and neither can the interpreter */
     uint64_t apic_base;        /* as last seen in kvm_run */
     uint8_t tpr;               /* CR8 as last given to KVM */
@@ -175,6 +177,19 @@ void kvm_late_map(KvmVcpu *v);
 /* Deliver what waits.  Any thread, before it looks at a device on the guest's behalf. */
 void kvm_deliver_late(KvmAccel *k);
 
+/* ---- debug.c ---- */
+
+/* As AccelOps. */
+bool kvm_stops_changed(Accel *accel, const GArray *points, GError **error);
+/* Before KVM_RUN: a debugger's points, if they changed.  False: KVM refused, which was told to the user. */
+bool kvm_give_points(KvmVcpu *v);
+/* The exit of a breakpoint, or of the guest's own #DB. */
+void kvm_debug_exit(KvmVcpu *v);
+/* One instruction, with its stop noted.  False: the processor sleeps. */
+bool kvm_step(KvmVcpu *v);
+/* A stop was noted: report it, and park at the next look at events. */
+void kvm_stop(KvmVcpu *v);
+
 /* ---- dirty.c ---- */
 
 /* Before the first vCPU.  ring_size: see KvmOptions. */
@@ -253,6 +268,10 @@ void kvm_triple_fault(KvmVcpu *v);
 void kvm_rescue(KvmVcpu *v, const char *why);
 /* Deliver an event on X86Cpu, which has the state.  False: triple fault, already served. */
 bool kvm_deliver(KvmVcpu *v, unsigned vector, IntKind kind, bool has_error, uint32_t error);
+/* One instruction in the interpreter, with what it raises; X86Cpu has the state. */
+void kvm_interpret_one(KvmVcpu *v);
+/* Deliver #DB with these bits of DR6, on X86Cpu, which has the state. */
+void kvm_raise_db(KvmVcpu *v, uint64_t dr6);
 /* RDMSR, WRMSR by our own model.  False: #GP. */
 bool kvm_read_own_msr(KvmVcpu *v, uint32_t msr, uint64_t *value);
 bool kvm_write_own_msr(KvmVcpu *v, uint32_t msr, uint64_t value);

@@ -99,6 +99,7 @@ static void read_caps(const KvmSys *sys, int fd, KvmCaps *c)
         .split_irqchip = extension(sys, fd, KVM_CAP_SPLIT_IRQCHIP),
         .mp_state = extension(sys, fd, KVM_CAP_MP_STATE),
         .manual_clear = extension(sys, fd, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2) & KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE,
+        .guest_debug = extension(sys, fd, KVM_CAP_SET_GUEST_DEBUG),
         .late_page = (uint32_t)extension(sys, fd, KVM_CAP_COALESCED_MMIO),
         .late_ports = extension(sys, fd, KVM_CAP_COALESCED_PIO),
         .dirty_ring = (uint32_t)(ordered_ring ? ordered_ring : ring),

@@ -37,6 +37,15 @@ bool kvm_deliver(KvmVcpu *v, unsigned vector, IntKind kind, bool has_error, uint
     return true;
 }
 
+void kvm_raise_db(KvmVcpu *v, uint64_t dr6)
+{
+    if (_setjmp(v->cpu->unwind) == 0) {
+        v->cpu->insn_rip = v->cpu->rip;
+        cpu_raise_db(v->cpu, dr6, true);
+    }
+    deliver_raised(v);
+}
+
 /* ---- registers that only our model has ---- */
 
 bool kvm_read_own_msr(KvmVcpu *v, uint32_t msr, uint64_t *value)
@@ -67,6 +76,16 @@ static void announce(KvmVcpu *v, const char *why)
     }
 }
 
+/* False when the processor cannot go on. */
+static bool one_instruction(KvmVcpu *v)
+{
+    X86Cpu *cpu = v->cpu;
+    uint64_t gen = cpu->tlb_gen;
+    bool on = interp_step_whole(cpu) || deliver_raised(v);
+    v->flush |= cpu->tlb_gen != gen;
+    return on;
+}
+
 static void interpret(KvmVcpu *v)
 {
     X86Cpu *cpu = v->cpu;
@@ -76,7 +95,7 @@ static void interpret(KvmVcpu *v)
             return;
         }
         v->count.rescued++;
-        if (!interp_step_whole(cpu) && !deliver_raised(v)) {
+        if (!one_instruction(v)) {
             return;
         }
         if (cpu->halted || __atomic_load_n(&cpu->attention, __ATOMIC_ACQUIRE)) {
@@ -101,5 +120,11 @@ void kvm_rescue(KvmVcpu *v, const char *why)
     interpret(v);
     cpu->features = own;
     v->rescue_rip = cpu->rip;
+    v->tpr_stale = true;
+}
+
+void kvm_interpret_one(KvmVcpu *v)
+{
+    one_instruction(v);
     v->tpr_stale = true;
 }

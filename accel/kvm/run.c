@@ -263,7 +263,7 @@ static void run_guest(KvmVcpu *v)
 {
     X86Cpu *cpu = v->cpu;
     bool open = interrupts_open(v);
-    if (!kvm_store_state(v) || !inject(v, open)) {
+    if (!kvm_store_state(v) || !kvm_give_points(v) || !inject(v, open)) {
         return;
     }
     give_tpr(v);
@@ -302,11 +302,13 @@ void *kvm_vcpu_run(void *opaque)
     vcpu_thread_begin(&v->thread);
     bool on = park(v);
     while (on) {
-        if (__atomic_load_n(&cpu->attention, __ATOMIC_ACQUIRE)) {
+        if (unlikely(cpu->stop_due)) {
+            kvm_stop(v);
+        } else if (__atomic_load_n(&cpu->attention, __ATOMIC_ACQUIRE)) {
             on = serve_events(v);
         } else if (must_sleep(v)) {
             sleep_until_event(v);
-        } else {
+        } else if (likely(!cpu->stop_step) || !kvm_step(v)) {
             run_guest(v);
         }
     }

@@ -163,6 +163,12 @@ static int set_sregs(KvmVcpu *v)
     v->run->cr8 = v->tpr;
     v->run->apic_base = v->apic_base = s.apic_base;
     v->tpr_stale = false;
+    if (v->flush) { /* what changes CR4.PGE flushes; a KVM that does not take this one had nothing to flush */
+        v->flush = false;
+        s.cr4 ^= CR4_PGE;
+        kvm_ioctl(v->kvm->sys, v->fd, KVM_SET_SREGS, &s);
+        s.cr4 ^= CR4_PGE;
+    }
     return kvm_ioctl(v->kvm->sys, v->fd, KVM_SET_SREGS, &s);
 }
 

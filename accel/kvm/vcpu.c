@@ -95,6 +95,7 @@ bool kvm_vcpu_create(Accel *accel, struct X86Cpu *cpu, GError **error)
     v->fd = -1;
     v->here = true;
     v->rescue_burst = 1;
+    v->points_stale = cpu->stops != NULL;
     if (!set_up_vcpu(v, error)) {
         kvm_vcpu_free(v);
         return false;

@@ -36,6 +36,7 @@ const AccelOps tcg_accel_ops = {
     .pause = interp_pause,
     .resume = interp_resume,
     .kick = interp_kick,
+    .stops_changed = interp_stops_changed,
     .info = interp_info,
     .info_jit = interp_info_jit,
 };

@@ -356,6 +356,11 @@ struct X86Cpu {
     void *ferr_opaque;
     struct Machine *machine;
     void *engine;       /* the accelerator's own part */
+    const struct Stops *stops; /* stops.h; NULL: no debugger */
+    gva_t stop_lin;      /* of what stop_due is about */
+    uint8_t stop_kind;   /* StopKind */
+    bool stop_due;       /* something is to be reported before the next instruction */
+    bool stop_step;      /* one instruction, then stop */
     const struct CpuTrial *trial; /* trial.h; NULL but in a copy that tries instructions */
     /* translated code's own, see tcg/internal.h */
     uint32_t jit_mode;   /* jit_mode() while translated code runs */

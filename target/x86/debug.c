@@ -7,6 +7,7 @@
 
 #include "target/x86/cpuid.h"
 #include "target/x86/mem.h"
+#include "target/x86/stops.h"
 
 static unsigned length_of(const X86Cpu *cpu, unsigned n)
 {
@@ -35,6 +36,9 @@ static bool touches(const X86Cpu *cpu, unsigned n, uint64_t lin, unsigned size)
 
 bool debug_page_watched(const X86Cpu *cpu, gva_t lin)
 {
+    if (cpu->stops && stops_data_page(cpu, lin)) {
+        return true;
+    }
     if (likely(!debug_any_armed(cpu))) {
         return false;
     }
@@ -79,6 +83,9 @@ void debug_check_exec(X86Cpu *cpu, gva_t lin)
 
 void debug_check_data(X86Cpu *cpu, gva_t lin, unsigned size, bool write)
 {
+    if (cpu->stops) {
+        stops_check_data(cpu, lin, size, write);
+    }
     unsigned mask = debug_armed(cpu, DEBUG_ACCESS) | (write ? debug_armed(cpu, DEBUG_WRITE) : 0);
     uint64_t bits = hits(cpu, mask, lin, size);
     if (bits) {

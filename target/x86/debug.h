@@ -28,10 +28,10 @@ static inline bool debug_any_armed(const X86Cpu *cpu)
 }
 static inline bool debug_data_armed(const X86Cpu *cpu)
 {
-    return debug_any_armed(cpu);
+    return debug_any_armed(cpu) || unlikely(cpu->stops != NULL);
 }
 
-/* Some data breakpoint lies in the page of lin: it may not be entered in the TLB. */
+/* Some data breakpoint, or a debugger's, lies in the page of lin: it may not be entered in the TLB. */
 bool debug_page_watched(const X86Cpu *cpu, gva_t lin);
 /* Raise #DB (fault) if an instruction breakpoint is at lin and RF is clear.  Before each instruction. */
 void debug_check_exec(X86Cpu *cpu, gva_t lin);

@@ -60,7 +60,7 @@ static void translate(X86Cpu *cpu, gva_t lin, Access access, unsigned mode, Piec
             return;
         }
     }
-    if (mode != MEM_USER_AC && !(debug_any_armed(cpu) && debug_page_watched(cpu, lin))) {
+    if (mode != MEM_USER_AC && !(debug_data_armed(cpu) && debug_page_watched(cpu, lin))) {
         bool writable = piece->ram && w.dirty && (access == ACCESS_WRITE) &&
                         !ram_page_watched(ram_page(cpu->machine->ram, piece->host));
         if (writable) {

@@ -133,6 +133,10 @@ static int vcpu_ioctl(Fake *f, unsigned long request, void *arg)
     case KVM_SET_MSRS:
         f->tsc_sets += request == KVM_SET_MSRS && ((struct kvm_msrs *)arg)->entries[0].index == 0x10;
         return (int)MIN(((struct kvm_msrs *)arg)->nmsrs, f->msr_limit);
+    case KVM_SET_GUEST_DEBUG:
+        f->debug = *(struct kvm_guest_debug *)arg;
+        f->debug_sets++;
+        return f->refuse_debug ? -EINVAL : 0;
     case KVM_GET_TSC_KHZ:
         return 3000000;
     case KVM_SET_CPUID2:

@@ -63,6 +63,9 @@ struct Fake {
     struct kvm_xcrs xcrs;
     struct kvm_vcpu_events events;
     struct kvm_debugregs debugregs;
+    struct kvm_guest_debug debug; /* as set last */
+    unsigned debug_sets;
+    bool refuse_debug;
 };
 
 #define FAKE_RUN_SIZE 12288
