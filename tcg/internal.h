@@ -39,7 +39,7 @@ struct Jit {
     uint8_t *next, *cold_next, *middle;
     size_t populated, cold_populated; /* bytes of each: populate_ahead() */
     uint8_t *calls;       /* JIT_CALLS_SIZE bytes, the stack translated code runs on */
-    JitPlace *table;
+    JitPlace *table, *whole_table, *no_table; /* one of the others, see jit_set_alone() */
     FeatureSet host;      /* what the host's processor can run */
     JitStats *stats;
     struct Tr *tr;        /* of jit_translate(): large, and most of it is not cleared for a block */

@@ -70,6 +70,9 @@ Jit *jit_new(X86Cpu *cpu, size_t code_size, const void *near, GError **error)
     jit->table = map_data(JIT_TABLE_SIZE);
     runtime_emit(jit);
     cpu->jit = jit;
+    jit->no_table = map_data(JIT_TABLE_SIZE);
+    jit->no_table[0].rip = JIT_NO_RIP;
+    jit->whole_table = jit->table;
     cpu->jit_table = jit->table;
     cpu->jit_host_mxcsr = 0x1f80;
     jit_flush(jit);
@@ -82,7 +85,8 @@ void jit_free(Jit *jit)
         munmap(jit->rw, jit->size);
         munmap(jit->rx, jit->size);
         munmap(jit->calls, JIT_CALLS_SIZE);
-        munmap(jit->table, JIT_TABLE_SIZE);
+        munmap(jit->whole_table, JIT_TABLE_SIZE);
+        munmap(jit->no_table, JIT_TABLE_SIZE);
         g_free(jit->stats->calls);
         g_free(jit->stats->emitted);
         g_free(jit->stats->handled);
@@ -126,7 +130,13 @@ uintptr_t jit_enter(Jit *jit, const uint8_t *entry)
 uintptr_t jit_run(Jit *jit, const JitCode *code)
 {
     jit->cpu->jit_mode = code->mode;
-    return jit_enter(jit, code->entry[JIT_ENTRY_LOOP]);
+    return jit_enter(jit, code->entry[code->mode & JIT_MODE_ALONE ? JIT_ENTRY_BODY : JIT_ENTRY_LOOP]);
+}
+
+void jit_set_alone(Jit *jit, bool alone)
+{
+    jit->table = alone ? jit->no_table : jit->whole_table;
+    jit->cpu->jit_table = jit->table;
 }
 
 void jit_connect(Jit *jit, uintptr_t jump, const JitCode *code)

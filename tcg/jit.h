@@ -84,6 +84,7 @@ enum {
     JIT_MODE_CS_4G = 1 << 21,     /* its limit is 4 GiB, otherwise 64 KiB */
     JIT_MODE_STACK32 = 1 << 22,   /* SS.B: the stack pointer is ESP, otherwise SP */
     JIT_MODE_PROTECTED = 1 << 23, /* VEX-encoded instructions exist */
+    JIT_MODE_ALONE = 1 << 24,     /* never the processor's: code for jit_set_alone() */
 };
 
 /* What segments make of code that is not 64-bit. */
@@ -129,6 +130,11 @@ uintptr_t jit_run(Jit *jit, const JitCode *code);
 bool jit_run_known(Jit *jit, uintptr_t *jump);
 /* Nothing has to be looked at before the next instruction: what single steps, breakpoints and shadows need is the run loop's. */
 bool jit_may_run(const X86Cpu *cpu);
+/*
+ * While set, code made with JIT_MODE_ALONE, if it is not connected to anything, comes back at its end: no other code is found
+ * in the table of places, and that which calls return to is of another mode.
+ */
+void jit_set_alone(Jit *jit, bool alone);
 void jit_connect(Jit *jit, uintptr_t jump, const JitCode *code);
 /*
  * The bytes that `code` was made of are others now: whoever enters it goes to `instead`, code for the same place, or leaves

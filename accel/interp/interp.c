@@ -431,7 +431,7 @@ bool interp_vcpu_create(Accel *accel, struct X86Cpu *cpu, GError **error)
     v->cpu = cpu;
     v->cache = cache;
     if (a->translate && a->tcg.check) {
-        v->check = check_new(v);
+        v->check = check_new(v, a->tcg.check);
     }
     if (a->translate && a->tcg.chaos) {
         v->chaos = chaos_new(v, a->tcg.chaos);

@@ -162,6 +162,8 @@ void *block_alloc(BlockCache *cache, size_t size);
 void block_cut(Block *b, unsigned num);
 /* Host code of a block for the present address, mode and mapping; NULL when memory is full (a flush is then due). */
 struct JitCode *block_code(InterpVcpu *v, Block *b, const CodePages *pages);
+/* The same, of its own for jit_set_alone(). */
+struct JitCode *block_code_alone(InterpVcpu *v, Block *b, const CodePages *pages);
 /* Its pages have just been looked up: the checks at the code's entry will find so. */
 void code_mapped(X86Cpu *cpu, const struct JitCode *code);
 /* The next instruction must be done by itself: single step, breakpoints, RF, interrupt shadows. */

@@ -44,11 +44,12 @@ static void forward_older(Jit *jit, const Block *b, const JitCode *code)
     }
 }
 
-JitCode *block_code(InterpVcpu *v, Block *b, const CodePages *pages)
+/* more: bits of the mode besides the processor's. */
+static JitCode *code_for(InterpVcpu *v, Block *b, const CodePages *pages, uint32_t more)
 {
     X86Cpu *cpu = v->cpu;
     JitSource source = {.insns = b->insns, .num = b->num, .rip = cpu->rip, .lin = code_linear(cpu),
-                        .mode = jit_mode(cpu), .loops = !v->traced && !v->check, .num_pages = b->host[1] ? 2 : 1,
+                        .mode = jit_mode(cpu) | more, .loops = !v->traced && !more, .num_pages = b->host[1] ? 2 : 1,
                         .pages = {page_of(cpu, pages->first, b->changed[0])}};
     if (b->host[1]) {
         source.pages[1] = page_of(cpu, pages->second, b->changed[1]);
@@ -72,6 +73,16 @@ JitCode *block_code(InterpVcpu *v, Block *b, const CodePages *pages)
     b->code = c;
     forward_older(v->cache->jit, b, c);
     return c;
+}
+
+JitCode *block_code(InterpVcpu *v, Block *b, const CodePages *pages)
+{
+    return code_for(v, b, pages, 0);
+}
+
+JitCode *block_code_alone(InterpVcpu *v, Block *b, const CodePages *pages)
+{
+    return code_for(v, b, pages, JIT_MODE_ALONE);
 }
 
 void code_mapped(X86Cpu *cpu, const JitCode *code)

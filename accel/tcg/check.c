@@ -2,71 +2,24 @@
 /*
  * The translator in step with the interpreter.
  *
- * The interpreter goes first, on a copy (trial.c), and its writes are taken back; then the translated block runs for real.
- * Blocks are not connected to one another, so that it ends where the interpreter did.  What cannot be done twice (ports,
- * MMIO, time) is cut out into blocks of one instruction that only the translator runs.  All of it happens with the
+ * The interpreter goes first, on a copy (trial.c), and its writes are taken back; then the translated code runs for real: a
+ * chain of blocks that ends where the interpreter did (chain.c), or one block (single.c).  All of it happens with the
  * machine lock held in an exclusive section: no other processor and no device changes memory in between.
  */
-#include "accel/tcg/check.h"
+#include "accel/tcg/check_internal.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 #include "accel/tcg/compare.h"
-#include "accel/tcg/trial.h"
 #include "softmmu/core/machine.h"
-#include "target/x86/fpu.h"
-#include "target/x86/mem.h"
-#include "tcg/jit.h"
 
 /* Others wait while a batch of blocks runs. */
 #define BATCH 256
+/* A chain that has not come to its end after so long never will. */
+#define WATCH_SECONDS 5
 
-struct Check {
-    InterpVcpu *v;
-    Trial *trial;
-    GString *why;
-    bool failed;
-    uint64_t blocks, insns; /* compared */
-    uint64_t alone;         /* instructions run by the translator only */
-    uint64_t stale;         /* blocks not compared: they used translations the page tables no longer give */
-};
-
-/* ---- the real thing ---- */
-
-typedef struct Real {
-    bool raised;
-} Real;
-
-static Real run_real(X86Cpu *cpu, Jit *jit, const JitCode *code)
-{
-    jmp_buf outer;
-    volatile Real real = {0};
-    memcpy(&outer, &cpu->unwind, sizeof(outer));
-    if (_setjmp(cpu->unwind) == 0) {
-        code_mapped(cpu, code);
-        jit_run(jit, code);
-    } else {
-        real.raised = true;
-    }
-    memcpy(&cpu->unwind, &outer, sizeof(outer));
-    fpu_sync(cpu); /* to be compared, and copied */
-    return real;
-}
-
-/* ---- one block ---- */
-
-/* Which instruction of the block starts where the processor stands; b->num when none does. */
-static unsigned insn_at(const Block *b, gva_t start, gva_t rip)
-{
-    gva_t at = start;
-    for (unsigned n = 0; n < b->num; at += b->insns[n].len, n++) {
-        if (at == rip) {
-            return n;
-        }
-    }
-    return b->num;
-}
+/* ---- what both kinds of run need ---- */
 
 /* Memory as the translator left it, put aside. */
 typedef struct Kept {
@@ -112,118 +65,47 @@ static void put_back(Kept *k, const Trial *t)
     g_free(k->hosts);
 }
 
-/*
- * Try once more, from the same memory, what the translator may have had reason to do otherwise.  It stopped before
- * instruction `at` of the block, without a fault: somebody waited, or a handler asked to leave.  live_walks: its page walks
- * set bits that the block itself read.
- */
-static bool same_again(Check *c, const Block *b, unsigned at, bool live_walks, bool raised, GString *why)
+bool check_same_again(Check *c, CheckTrial *run, void *opaque, bool live_walks, bool raised, GString *why)
 {
     Trial *t = c->trial;
-    X86Cpu *cpu = c->v->cpu;
     Kept kept;
     keep(&kept, t);
     t->live_walks = live_walks;
-    trial_run(t, b->insns, b->num, at, at < b->num);
-    if (at < b->num && t->end == TRIAL_DONE && (insn_row(&b->insns[at])->attr & A_REP) &&
-        t->cpu->r[RCX] != cpu->r[RCX]) {
-        trial_run_rep(t, &b->insns[at], cpu);
-    }
+    run(c, opaque);
     trial_undo(t);
     put_back(&kept, t);
     t->live_walks = false;
-    return compare_states(t, cpu, raised, why) && compare_memory(t, why);
+    return compare_states(t, c->v->cpu, raised, why) && compare_memory(t, why);
 }
 
-/* Both have run and differ: was there a reason? */
-static bool excused(Check *c, const Block *b, gva_t start, bool raised)
-{
-    g_autoptr(GString) why = g_string_new(NULL);
-    unsigned at = raised ? b->num : insn_at(b, start, c->v->cpu->rip);
-    return (at < b->num && same_again(c, b, at, false, raised, why)) ||
-           (c->trial->num_entries && same_again(c, b, at, true, raised, why));
-}
-
-static void fail(Check *c, Block *b, const CodePages *pages, gva_t start, const Real *real, const char *why)
+void check_fail(Check *c, gva_t start, const char *code, bool raised, const char *why)
 {
     X86Cpu *cpu = c->v->cpu;
     g_autoptr(GString) text = g_string_new(NULL);
-    CompareReport r = {.trial = c->trial, .real = cpu, .raised = real->raised, .insns = b->insns, .num = b->num,
-                       .rip = start, .bytes = b->host[1] ? NULL : pages->first->host, .why = why};
+    CompareReport r = {.trial = c->trial, .real = cpu, .raised = raised, .rip = start, .code = code, .why = why};
     compare_report(&r, text);
     log_printf("%s", text->str);
-    /* The host code: translate it once more, in the same mode, with the log on. */
-    log_mask |= LOG_OP | LOG_OUT_ASM;
-    memcpy(cpu, c->trial->before, offsetof(X86Cpu, events));
-    block_cut(b, b->num);
-    block_code(c->v, b, pages);
     c->failed = true;
     run_request_exit(cpu->machine->run, CAUSE_OWN_FAULT, 0);
 }
 
-/* Compare after both have run.  On a difference the block is reported and the machine ends. */
-static void compare(Check *c, Block *b, const CodePages *pages, gva_t start, const Real *real)
+/* Translated code that goes astray may never come back by itself. */
+static void *watch(void *opaque)
 {
-    Trial *t = c->trial;
-    X86Cpu *cpu = c->v->cpu;
-    GString *why = c->why;
-    g_string_truncate(why, 0);
-    if (compare_states(t, cpu, real->raised, why) && compare_memory(t, why)) {
-        return;
-    }
-    if (excused(c, b, start, real->raised)) {
-        return;
-    }
-    if (trial_stale(t, cpu)) {
-        c->stale++;
-        return;
-    }
-    fail(c, b, pages, start, real, why->str);
-}
-
-/* False: the caller's turn. */
-static bool check_block(Check *c)
-{
-    InterpVcpu *v = c->v;
-    X86Cpu *cpu = v->cpu;
-    Trial *t = c->trial;
-    CodePages pages;
-    Block *b = block_fetch(v, &pages);
-    if (!b) {
-        return false;
-    }
-    fpu_sync(cpu);
-    trial_begin(t, cpu);
-    trial_run(t, b->insns, b->num, b->num, false);
-    trial_undo(t);
-    bool alone = false;
-    if (t->end == TRIAL_OUTSIDE || t->end == TRIAL_UNKNOWN) {
-        alone = t->done == 0;
-        unsigned keep = alone ? 1 : t->done;
-        block_cut(b, keep);
-        if (!alone) {
-            trial_run(t, b->insns, b->num, b->num, false);
-            trial_undo(t);
+    Check *c = opaque;
+    uint64_t last = 0;
+    g_mutex_lock(&c->mutex);
+    while (!c->ended) {
+        g_cond_wait_until(&c->cond, &c->mutex, g_get_monotonic_time() + WATCH_SECONDS * G_TIME_SPAN_SECOND);
+        uint64_t now = __atomic_load_n(&c->running, __ATOMIC_RELAXED);
+        if (now && now == last) {
+            __atomic_store_n(&c->overdue, true, __ATOMIC_RELAXED);
+            __atomic_store_n(&c->v->cpu->attention, true, __ATOMIC_SEQ_CST);
         }
+        last = now;
     }
-    const JitCode *code = block_code(v, b, &pages);
-    if (!code) {
-        v->cache->flush = true;
-        return true;
-    }
-    gva_t start = cpu->rip;
-    Real real = run_real(cpu, v->cache->jit, code);
-    if (alone) {
-        c->alone++;
-    } else {
-        c->blocks++;
-        c->insns += t->done;
-        compare(c, b, &pages, start, &real);
-    }
-    if (real.raised) {
-        longjmp(cpu->unwind, 1);
-    }
-    return true;
+    g_mutex_unlock(&c->mutex);
+    return NULL;
 }
 
 /* ---- a batch of blocks ---- */
@@ -231,8 +113,8 @@ static bool check_block(Check *c)
 static bool run_batch(Check *c)
 {
     X86Cpu *cpu = c->v->cpu;
-    for (unsigned n = 0; n < BATCH; n++) {
-        if (!check_block(c)) {
+    for (uint64_t from = c->blocks + c->alone; c->blocks + c->alone - from < BATCH;) {
+        if (!check_chain(c) && !check_single(c)) {
             return false;
         }
         if (c->failed || __atomic_load_n(&cpu->attention, __ATOMIC_RELAXED) || cpu->halted || cpu->wait_sipi ||
@@ -272,18 +154,30 @@ bool check_run(Check *c)
 
 /* ---- life ---- */
 
-Check *check_new(InterpVcpu *v)
+Check *check_new(InterpVcpu *v, unsigned most)
 {
     Check *c = g_new0(Check, 1);
+    c->most = most;
+    c->state = v->cpu->index;
     c->v = v;
     c->trial = trial_new(v->cpu);
     c->why = g_string_new(NULL);
+    g_mutex_init(&c->mutex);
+    g_cond_init(&c->cond);
+    c->watch = g_thread_new("check", watch, c);
     return c;
 }
 
 void check_free(Check *c)
 {
     if (c) {
+        g_mutex_lock(&c->mutex);
+        c->ended = true;
+        g_cond_signal(&c->cond);
+        g_mutex_unlock(&c->mutex);
+        g_thread_join(c->watch);
+        g_mutex_clear(&c->mutex);
+        g_cond_clear(&c->cond);
         trial_free(c->trial);
         g_string_free(c->why, TRUE);
         g_free(c);
@@ -294,6 +188,6 @@ void check_info(const Check *c, GString *out)
 {
     g_string_append_printf(out,
                            "cpu %u: check: %" PRIu64 " blocks of %" PRIu64 " instructions compared, %" PRIu64
-                           " instructions run once, %" PRIu64 " blocks with stale translations\n",
-                           c->v->cpu->index, c->blocks, c->insns, c->alone, c->stale);
+                           " chains of blocks, %" PRIu64 " instructions run once, %" PRIu64 " runs with stale translations\n",
+                           c->v->cpu->index, c->blocks, c->insns, c->chains, c->alone, c->stale);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * -accel tcg,check=on: each block is tried by the interpreter, then run by the translator, and everything the two leave
- * is compared.  The first difference ends the emulator with a report.
+ * -accel tcg,check=on: blocks are tried by the interpreter, then run by the translator, some at a time, and everything the
+ * two leave is compared.  The first difference ends the emulator with a report.
  */
 #pragma once
 
@@ -9,7 +9,9 @@
 
 typedef struct Check Check;
 
-Check *check_new(InterpVcpu *v);
+/* most: blocks that run connected to one another before they are compared, 1 to CHECK_MOST. */
+#define CHECK_MOST 256
+Check *check_new(InterpVcpu *v, unsigned most);
 void check_free(Check *c);
 
 /*

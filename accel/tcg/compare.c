@@ -218,31 +218,25 @@ bool compare_memory(const Trial *t, GString *why)
 
 /* ---- the report ---- */
 
-static void append_guest_code(const CompareReport *r, GString *out)
+void compare_append_code(const Insn *insns, unsigned num, const uint8_t *bytes, gva_t rip, unsigned code_size, GString *out)
 {
-    unsigned at = (unsigned)(r->rip & (PAGE_SIZE - 1));
-    gva_t rip = r->rip;
-    if (!r->bytes) {
-        return;
+    unsigned at = 0;
+    for (unsigned n = 0; n < num; n++) {
+        disas_append(out, bytes + at, insns[n].len, rip + at, code_size);
+        at += insns[n].len;
     }
-    for (unsigned n = 0; n < r->num; n++) {
-        disas_append(out, r->bytes + at, r->insns[n].len, rip, r->trial->before->code_size);
-        at += r->insns[n].len;
-        rip += r->insns[n].len;
-    }
-    g_string_append(out, "reproducer: registers as before, memory as was, code ");
-    for (unsigned n = (unsigned)(r->rip & (PAGE_SIZE - 1)); n < at; n++) {
-        g_string_append_printf(out, "%02x", r->bytes[n]);
+    g_string_append(out, "code ");
+    for (unsigned n = 0; n < at; n++) {
+        g_string_append_printf(out, "%02x", bytes[n]);
     }
     g_string_append_c(out, '\n');
 }
 
 void compare_report(const CompareReport *r, GString *out)
 {
-    g_string_append_printf(out, "check: translator and interpreter differ, cpu %u, block at %016" PRIx64 "\n",
+    g_string_append_printf(out, "check: translator and interpreter differ, cpu %u, from %016" PRIx64 "\n",
                            r->real->index, r->rip);
-    append_guest_code(r, out);
-    g_string_append_printf(out, "difference (%u instructions):\n%s", r->trial->done, r->why);
+    g_string_append_printf(out, "%sdifference (%u instructions):\n%s", r->code, r->trial->done, r->why);
     g_string_append(out, "before:\n");
     cpu_dump(r->trial->before, out);
     g_string_append(out, "after, interpreter: ");

@@ -16,10 +16,10 @@ typedef struct CompareReport {
     const Trial *trial;
     const X86Cpu *real;
     bool raised;
-    const Insn *insns;
-    unsigned num;
-    gva_t rip;            /* of the first instruction */
-    const uint8_t *bytes; /* of the guest's instructions */
+    gva_t rip;        /* of the first instruction */
+    const char *code; /* of the guest */
     const char *why;
 } CompareReport;
 void compare_report(const CompareReport *r, GString *out);
+/* Instructions, and their bytes to be taken elsewhere. */
+void compare_append_code(const Insn *insns, unsigned num, const uint8_t *bytes, gva_t rip, unsigned code_size, GString *out);

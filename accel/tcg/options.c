@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "accel/tcg/check.h"
 #include "util/opts.h"
 
 /* A block of host code is some ten KiB at most; below this a processor would mostly translate. */
@@ -11,6 +12,7 @@
 #define TB_SIZE_MIN 4    /* MiB */
 #define TB_SIZE_MAX 2047 /* jumps reach 2 GiB */
 #define TB_SIZE_DEFAULT 256
+#define CHECK_DEFAULT 64 /* blocks */
 
 static const char *const keys[] = {"tb-size", "thread", "check", "chaos"};
 
@@ -18,7 +20,8 @@ const char tcg_options_help[] =
     "tcg options:\n"
     "  tb-size=<MiB>          - host code kept at most, by all processors together, 4 to 2047 (default: 256)\n"
     "  thread=<single|multi>  - host threads that run the processors; single is for one processor (default: multi)\n"
-    "  check=<on|off>         - compare each block with the interpreter, stop at a difference; slow (default: off)\n"
+    "  check=<on|off|1..256>  - compare blocks with the interpreter, at most so many at once (on: 64), stop at a\n"
+    "                           difference; slow (default: off)\n"
     "  chaos=<SEED|off>       - cause flushes, invalidations and other disorder at random (default: off)\n";
 
 static bool parse_thread(TcgOptions *o, Opts *opts, GError **error)
@@ -29,6 +32,22 @@ static bool parse_thread(TcgOptions *o, Opts *opts, GError **error)
         opts_fail(opts, opts_find(opts, "thread"), error, "thread takes single or multi, not '%s'", thread);
         return false;
     }
+    return true;
+}
+
+static bool parse_check(TcgOptions *o, Opts *opts, GError **error)
+{
+    const char *check = opts_str(opts, "check", "off");
+    uint64_t most = 0;
+    bool on = false;
+    if (parse_bool(check, &on)) {
+        most = on ? CHECK_DEFAULT : 0;
+    } else if (!parse_uint(check, &most) || most < 1 || most > CHECK_MOST) {
+        opts_fail(opts, opts_find(opts, "check"), error, "check takes on, off or a number from 1 to %u, not '%s'", CHECK_MOST,
+                  check);
+        return false;
+    }
+    o->check = (unsigned)most;
     return true;
 }
 
@@ -48,7 +67,7 @@ bool tcg_options_parse(TcgOptions *o, const char *text, GError **error)
     uint64_t tb_size = TB_SIZE_DEFAULT;
     *o = (TcgOptions){0};
     if (!opts || !opts_uint(opts, "tb-size", TB_SIZE_MIN, TB_SIZE_MAX, &tb_size, error) ||
-        !parse_thread(o, opts, error) || !opts_bool(opts, "check", &o->check, error) ||
+        !parse_thread(o, opts, error) || !parse_check(o, opts, error) ||
         !parse_chaos(o, opts, error)) {
         return false;
     }

@@ -8,7 +8,7 @@ typedef struct TcgOptions {
     uint64_t tb_size;   /* bytes of host code kept at most, by all processors together */
     bool single_thread; /* thread=single: one host thread runs every processor */
     uint64_t chaos;     /* seed of disorder, 0: none */
-    bool check;         /* compare each block with the interpreter */
+    unsigned check;     /* blocks that run before they are compared with the interpreter, 0: no comparison */
 } TcgOptions;
 
 /* Lines for -accel tcg,help. */

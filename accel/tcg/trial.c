@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "softmmu/core/machine.h"
+#include "target/x86/debug.h"
 #include "target/x86/exec.h"
 #include "target/x86/mem.h"
 #include "target/x86/trial.h"
+#include "tcg/jit.h"
 
 /* All that instructions see of a processor lies before its link to other threads. */
 #define STATE_SIZE offsetof(X86Cpu, events)
@@ -75,7 +77,7 @@ static void on_outside(X86Cpu *cpu)
     leave(cpu);
 }
 
-static bool page_noted(const Trial *t, const uint8_t *host)
+bool trial_wrote(const Trial *t, const uint8_t *host)
 {
     for (unsigned n = t->num_pages; n-- > 0;) {
         if (((const TrialPage *)g_ptr_array_index(t->pages, n))->host == host) {
@@ -95,7 +97,7 @@ static void on_write(X86Cpu *cpu, uint8_t *host, unsigned len)
     if (__atomic_load_n(&ram_page(ram, page)->code, __ATOMIC_RELAXED) & granules) {
         leave(cpu); /* others would see their code change */
     }
-    if (page_noted(t, page)) {
+    if (trial_wrote(t, page)) {
         return;
     }
     if (t->num_pages == MAX_PAGES) {
@@ -193,6 +195,12 @@ static void run_insn(Trial *t, const Insn *i)
     }
 }
 
+bool trial_must_look(const X86Cpu *cpu)
+{
+    return cpu->halted || cpu->wait_sipi || cpu->shadow == SHADOW_SS || (cpu->eflags & FL_TF) || cpu->pending_db ||
+           debug_any_armed(cpu) || !jit_mode_ok(cpu);
+}
+
 static void run(Trial *t, const Insn *insns, unsigned num, bool to_the_end)
 {
     X86Cpu *cpu = t->cpu;
@@ -203,13 +211,13 @@ static void run(Trial *t, const Insn *insns, unsigned num, bool to_the_end)
         }
         run_insn(t, i);
         t->done++;
-        if (cpu->rip != start + i->len || (cpu->break_block && !to_the_end)) {
+        if (cpu->rip != start + i->len || (cpu->break_block && (!to_the_end || trial_must_look(cpu)))) {
             return;
         }
     }
 }
 
-static void restart(Trial *t)
+void trial_start(Trial *t)
 {
     memcpy(t->cpu, t->before, STATE_SIZE);
     t->cpu->break_block = false;
@@ -224,12 +232,25 @@ static void restart(Trial *t)
 
 void trial_run(Trial *t, const Insn *insns, unsigned num, unsigned most, bool to_the_end)
 {
-    restart(t);
+    trial_start(t);
     if (_setjmp(t->cpu->unwind) == 0) {
         run(t, insns, MIN(num, most), to_the_end);
     } else if (t->end != TRIAL_OUTSIDE) {
         t->end = TRIAL_RAISED;
     }
+}
+
+bool trial_go_on(Trial *t, const Insn *insns, unsigned num)
+{
+    if (_setjmp(t->cpu->unwind) == 0) {
+        unsigned before = t->done;
+        run(t, insns, num, true);
+        return t->end == TRIAL_DONE && t->done != before;
+    }
+    if (t->end != TRIAL_OUTSIDE) {
+        t->end = TRIAL_RAISED;
+    }
+    return false;
 }
 
 void trial_run_rep(Trial *t, const Insn *rep, const X86Cpu *real)
@@ -265,6 +286,18 @@ void trial_undo(Trial *t)
         memcpy(p->host, p->before, PAGE_SIZE);
     }
     tlb_flush_all(t->cpu); /* the next trial walks the page tables again, and asks again before it writes */
+}
+
+void trial_restore(const Trial *t, X86Cpu *real)
+{
+    memcpy(real, t->before, STATE_SIZE);
+    for (unsigned n = 0; n < t->num_pages; n++) {
+        const TrialPage *p = g_ptr_array_index(t->pages, n);
+        memcpy(p->host, p->before, PAGE_SIZE);
+    }
+    for (unsigned n = 0; n < t->num_entries; n++) {
+        memcpy(t->entries[n].host, &t->entries[n].value, t->entries[n].wide ? 8 : 4);
+    }
 }
 
 bool trial_stale(const Trial *t, const X86Cpu *real)

@@ -53,8 +53,20 @@ void trial_begin(Trial *t, const X86Cpu *real);
  * instruction that asks to leave the block.  Memory is left as the trial made it: trial_undo() takes that back.
  */
 void trial_run(Trial *t, const Insn *insns, unsigned num, unsigned most, bool to_the_end);
+/*
+ * The same in steps: back to the remembered registers, then block after block.  False: end says why the block's last
+ * instructions were not run.
+ */
+void trial_start(Trial *t);
+bool trial_go_on(Trial *t, const Insn *insns, unsigned num);
+/* What the run loop has to look at comes before the next instruction. */
+bool trial_must_look(const X86Cpu *cpu);
+/* Has the trial written to this page of memory? */
+bool trial_wrote(const Trial *t, const uint8_t *host);
 /* Note what memory became, and make it what it was. */
 void trial_undo(Trial *t);
+/* The processor's registers and memory as they were, after it has run, too. */
+void trial_restore(const Trial *t, X86Cpu *real);
 
 /*
  * The last instruction of a trial was a REP that the processor left after some of its iterations: make the copy

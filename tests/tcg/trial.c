@@ -2,10 +2,15 @@
 /* check=on from the inside: trials leave nothing behind, and a comparison sees every kind of difference. */
 #include <string.h>
 
+#include "accel/interp/interp.h"
 #include "accel/interp/step.h"
+#include "accel/tcg/check.h"
 #include "accel/tcg/compare.h"
 #include "accel/tcg/trial.h"
+#include "softmmu/core/machine.h"
 #include "target/x86/flags.h"
+#include "target/x86/fpu.h"
+#include "tcg/jit.h"
 #include "tests/cpu/silicon.h"
 
 static FeatureSet features;
@@ -198,6 +203,58 @@ static void test_rep(void)
     end(&f);
 }
 
+/* ---- chains of blocks ---- */
+
+typedef struct Saboteur {
+    unsigned calls, at; /* handlers called, and the one before which a register changes; 0: none */
+} Saboteur;
+
+static void sabotage(X86Cpu *cpu, void *opaque)
+{
+    Saboteur *s = opaque;
+    cpu->r[R13] ^= ++s->calls == s->at;
+}
+
+/* A loop with instructions that handlers do, until it faults at its end.  Did the machine end by a fault of its own? */
+static bool runs_apart(unsigned at, char **info)
+{
+    Fixture f;
+    START(&f, 0xb9, 0x28, 0, 0, 0 /* mov ecx, 40 */, 0xc8, 0, 0, 0 /* enter */, 0xc9 /* leave */, 0xff, 0xc9 /* dec ecx */,
+          0x75, 0xf7 /* jnz */, 0xf4 /* hlt */);
+    GError *error = NULL;
+    InterpVcpu v = {.cpu = f.cpu, .cache = block_cache_new(4 << 20, f.cpu->machine->ram)};
+    v.cache->jit = jit_new(f.cpu, 1 << 20, v.cache->changed, &error);
+    g_assert_no_error(error);
+    v.check = check_new(&v, 16);
+    Saboteur s = {.at = at};
+    jit_set_slow_hook(v.cache->jit, sabotage, &s);
+    RunRequests asked = {.exit = false};
+    if (_setjmp(f.cpu->unwind) == 0) {
+        while (!run_take_requests(f.cpu->machine->run, &asked) && translated_run(&v)) {
+            __atomic_store_n(&f.cpu->attention, false, __ATOMIC_RELAXED);
+        }
+    }
+    g_assert_true(at || s.calls >= 40);
+    g_autoptr(GString) text = g_string_new(NULL);
+    check_info(v.check, text);
+    *info = g_strdup(text->str);
+    check_free(v.check);
+    block_cache_free(v.cache);
+    end(&f);
+    return asked.exit && asked.cause == CAUSE_OWN_FAULT;
+}
+
+static void test_chain(void)
+{
+    g_autofree char *info = NULL;
+    g_assert_false(runs_apart(0, &info));
+    g_assert_null(strstr(info, ", 0 chains"));
+    for (unsigned at = 5; at < 40; at += 6) { /* in one chain or another */
+        g_autofree char *other = NULL;
+        g_assert_true(runs_apart(at, &other));
+    }
+}
+
 int main(int argc, char **argv)
 {
     GError *error = NULL;
@@ -212,5 +269,6 @@ int main(int argc, char **argv)
     g_test_add_func("/trial/outside", test_outside);
     g_test_add_func("/trial/fault", test_fault);
     g_test_add_func("/trial/rep", test_rep);
+    g_test_add_func("/check/chain", test_chain);
     return g_test_run();
 }
