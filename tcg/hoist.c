@@ -16,8 +16,8 @@ enum {
     MAX_GROUPS = 4,
     MAX_SPAN = 256,               /* bytes of the operands of a group, in one turn */
     MOST_TURNS = 64, FEWEST = 4,  /* turns at a time: nothing is looked at meanwhile */
-    FAR = 1024,                   /* bytes that all turns may reach */
-    LESS = 8,                     /* near a page's end so many times fewer turns are tried */
+    FAR = 1024,                   /* bytes that the turns reach, about; at the end of a page they are counted */
+    COUNTED = 0,
 };
 
 /* Operands by the same registers. */
@@ -37,6 +37,7 @@ struct Hoist {
     int64_t moved[16], turn[16]; /* registers: since the turn's beginning, in all of it */
     unsigned changed, unknown;   /* bit n: register n changes; and not by such steps */
     unsigned counter;            /* the register that tells the turns */
+    unsigned end;                /* what it is after them: a register, or H_NONE: in jit_turns_end */
     unsigned turns;
     uint32_t touched;            /* scratch registers that the body uses itself */
     const uint8_t *top;
@@ -66,7 +67,7 @@ static bool find_steps(const Tr *t, Hoist *h)
         }
     }
     for (unsigned r = 0; r < 16; r++) {
-        bool fits = h->turn[r] == (int32_t)h->turn[r];
+        bool fits = h->turn[r] * MOST_TURNS == (int32_t)(h->turn[r] * MOST_TURNS);
         if (!(h->unknown >> r & 1) && fits && h->turn[r] != 0 && host_of(r) != H_NONE) {
             h->counter = r;
             return true;
@@ -162,8 +163,8 @@ static bool choose_turns(Hoist *h)
             turns = MIN(turns, (FAR - (g->hi - g->lo)) / distance(g) + 1);
         }
     }
-    h->turns = (unsigned)turns;
-    return turns >= FEWEST;
+    h->turns = (unsigned)MAX(turns, FEWEST);
+    return true;
 }
 
 /* What is live behind each instruction when none of them can stop; false when the loop's beginning reads flags. */
@@ -201,7 +202,9 @@ static uint32_t choose_registers(Hoist *h, uint32_t free)
         h->group[n].reg = k < sizeof(order) ? order[k++] : H_NONE;
         used |= h->group[n].reg != H_NONE ? 1u << h->group[n].reg : 0;
     }
-    return used;
+    uint32_t left = free & ~used;
+    h->end = left ? (unsigned)__builtin_ctz(left) : H_NONE;
+    return left ? used | 1u << h->end : used;
 }
 
 /* The lowest address as one without an index; T1 and T2 are free. */
@@ -231,17 +234,41 @@ static void add_guest(Tr *t, unsigned guest, unsigned scale)
     }
 }
 
-/* The group's page, for so many turns; H_T1 becomes what the host operands need. */
+/* T2, an offset in the group's page, becomes the number of turns that stay in it but one; the least goes to jit_turns_end. */
+static void count_turns(Tr *t, const Group *g)
+{
+    enum { SHIFT = 24 };
+    Asm *a = &t->a;
+    uint64_t d = (uint64_t)distance(g);
+    if (g->step > 0) { /* from the other end */
+        asm_op(a, ENC_W, ENC_1, 0x81, 5, op_reg(H_T2)); /* sub */
+        asm_le(a, (uint64_t)(PAGE_SIZE - (g->hi - g->lo)), 4);
+        asm_op(a, ENC_W, ENC_1, 0xf7, 3, op_reg(H_T2)); /* neg */
+    }
+    /* divided by d: right for what is below 4096 as d is below 4096, too */
+    asm_op(a, ENC_W, ENC_1, 0x69, H_T2, op_reg(H_T2)); /* imul */
+    asm_le(a, (1u << SHIFT) / d + 1, 4);
+    asm_op(a, ENC_W, ENC_1, 0xc1, 5, op_reg(H_T2)); /* shr */
+    asm_byte(a, SHIFT);
+    asm_op(a, ENC_W, ENC_1, 0x3b, H_T2, CPU_MEM(jit_turns_end)); /* cmp */
+    asm_op(a, ENC_W, ENC_0F, 0x47, H_T2, CPU_MEM(jit_turns_end)); /* cmova */
+    asm_store64(a, CPU_MEM(jit_turns_end), H_T2);
+}
+
+/* The group's page, for so many turns, or one of those that are counted; H_T1 becomes what the host operands need. */
 static void check_group(Tr *t, Hoist *h, const Group *g, unsigned turns)
 {
     uint8_t *from[2] = {NULL};
-    int64_t way = g->step * (int64_t)(turns - 1), lo = g->lo + MIN(way, 0), hi = g->hi + MAX(way, 0);
+    int64_t way = turns == COUNTED ? 0 : g->step * (int64_t)(turns - 1), lo = g->lo + MIN(way, 0), hi = g->hi + MAX(way, 0);
     tr_tlb_check(t, lowest(t, &g->place, lo), (unsigned)(hi - lo), g->write ? MEM_WRITE : 0, from);
     h->fails[h->num_fails++] = from[0];
     if (g->align) { /* T2 is the offset in the page */
         asm_op(&t->a, ENC_BYTE_RM, ENC_1, 0xf6, 0, op_reg(H_T2)); /* test */
         asm_byte(&t->a, (uint8_t)(g->align - 1));
         h->fails[h->num_fails++] = asm_jcc(&t->a, 5);
+    }
+    if (turns == COUNTED && g->step) {
+        count_turns(t, g);
     }
     if (g->place.base == REG_IP) {
         asm_mov_imm(&t->a, H_T2, (uint64_t)g->lo);
@@ -268,7 +295,12 @@ static void keep(Tr *t, const Hoist *h, const Group *g)
 static void check_all(Tr *t, Hoist *h, unsigned turns)
 {
     Asm *a = &t->a;
+    int32_t step = (int32_t)h->turn[h->counter];
+    unsigned counter = host_of(h->counter), end = h->end == H_NONE ? H_T2 : h->end;
     h->num_fails = 0;
+    if (turns == COUNTED) {
+        asm_store_imm32(a, CPU_MEM(jit_turns_end), MOST_TURNS - 1);
+    }
     for (unsigned last = 0; last < 2; last++) { /* the one that T1 is kept for comes last */
         for (const Group *g = h->group; g < h->group + h->num; g++) {
             if ((g->reg == H_T1) == last) {
@@ -277,8 +309,16 @@ static void check_all(Tr *t, Hoist *h, unsigned turns)
             }
         }
     }
-    asm_lea64(a, H_T2, op_mem(host_of(h->counter), (int32_t)(h->turn[h->counter] * (int64_t)turns)));
-    asm_store64(a, CPU_MEM(jit_turns_end), H_T2);
+    if (turns == COUNTED) {
+        asm_op(a, ENC_W, ENC_1, 0x69, H_T2, CPU_MEM(jit_turns_end)); /* imul */
+        asm_le(a, (uint32_t)step, 4);
+        asm_lea64(a, end, op_sib(counter, H_T2, 0, step));
+    } else {
+        asm_lea64(a, end, op_mem(counter, step * (int32_t)turns));
+    }
+    if (h->end == H_NONE) {
+        asm_store64(a, CPU_MEM(jit_turns_end), end);
+    }
     for (const Group *g = h->group; g < h->group + h->num; g++) {
         if (g->reg == H_T2) {
             asm_load64(a, H_T2, home(h, g));
@@ -354,7 +394,7 @@ static bool emit_turns(Tr *t, Hoist *h, uint8_t **out)
     unsigned stubs = t->num_stubs, alone = t->num_alone, fetches = t->num_fetches;
     check_all(t, h, h->turns);
     h->top = a->p;
-    asm_op(a, ENC_W, ENC_1, 0x3b, host_of(h->counter), CPU_MEM(jit_turns_end)); /* cmp */
+    asm_op(a, ENC_W, ENC_1, 0x3b, host_of(h->counter), h->end == H_NONE ? CPU_MEM(jit_turns_end) : op_reg(h->end)); /* cmp */
     *out = asm_jcc(a, 4);
     memset(h->moved, 0, sizeof(h->moved));
     h->touched = a->touched = 0;
@@ -368,17 +408,16 @@ static bool emit_turns(Tr *t, Hoist *h, uint8_t **out)
            !a->full;
 }
 
-/* Behind the turns: round again by the block's own checks; or fewer turns. */
+/* Behind the turns: round again by the block's own checks; or those turns that there is room for. */
 static void emit_rest(Tr *t, Hoist *h, uint8_t *out, const uint8_t *entry)
 {
     Asm *a = &t->a;
-    unsigned fewer = MAX(h->turns / LESS, 2);
     asm_patch(out, a->p);
     tr_flags_store(t, &h->desc, FLAGS_IN_DESC);
     asm_jmp_to(a, entry);
     if (h->num) {
         patch_fails(t, h);
-        check_all(t, h, fewer);
+        check_all(t, h, COUNTED);
         asm_jmp_to(a, h->top);
         patch_fails(t, h);
     }
