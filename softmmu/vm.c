@@ -236,6 +236,10 @@ static bool create_board(Vm *vm, GError **error)
         return false;
     }
     vm->board->reset(m);
+    uint32_t khz = clock_tsc_khz(m->clock);
+    if (khz) {
+        m->tsc = tick_rate(khz); /* every engine can have it: those that run on the host's processor have no other */
+    }
     for (unsigned i = 0; i < m->num_cpus; i++) {
         if (!m->accel->ops->vcpu_create(m->accel, m->cpus[i], error)) {
             return false;

@@ -6,6 +6,7 @@
 #include "tcg/emit.h"
 
 #include "hw/core/clock.h"
+#include "softmmu/core/machine.h"
 #include "target/x86/tsc.h"
 
 #define LINE(member) op_mem(H_ADDR, (int32_t)offsetof(ClockLine, member))
@@ -13,6 +14,13 @@
 static void shift32(Asm *a, unsigned ext, unsigned reg)
 {
     asm_op(a, ENC_W, ENC_1, 0xc1, ext, op_reg(reg));
+    asm_byte(a, 32);
+}
+
+/* shrd rax, rdx, 32: of a product */
+static void shrd32(Asm *a)
+{
+    asm_op(a, ENC_W, ENC_0F, 0xac, H_RDX, op_reg(H_RAX));
     asm_byte(a, 32);
 }
 
@@ -27,8 +35,7 @@ static void put_time(Asm *a)
     asm_op(a, ENC_W, ENC_1, 0x2b, H_RAX, LINE(start));
     asm_op(a, ENC_W, ENC_0F, 0x42, H_RAX, op_reg(H_RDX)); /* cmovb: read before the line was changed */
     asm_op(a, ENC_W, ENC_1, 0xf7, 4, LINE(mul));          /* mul */
-    asm_op(a, ENC_W, ENC_0F, 0xac, H_RDX, op_reg(H_RAX)); /* shrd rax, rdx, 32 */
-    asm_byte(a, 32);
+    shrd32(a);
     asm_op(a, ENC_W, ENC_1, 0x03, H_RAX, LINE(ns));
 }
 
@@ -59,8 +66,9 @@ bool emit_rdtsc(Tr *t, bool aux)
     put_time(a);
     asm_op(a, 0, ENC_1, 0x3b, H_T1, LINE(begun));
     s->from[1] = asm_jcc(a, 5);
-    G_STATIC_ASSERT(TSC_PER_NS == 2);
-    asm_op(a, ENC_W, ENC_1, 0x01, H_RAX, op_reg(H_RAX));
+    asm_mov_imm(a, H_ADDR, t->jit->cpu->machine->tsc.per_ns);
+    asm_op(a, ENC_W, ENC_1, 0xf7, 4, op_reg(H_ADDR)); /* mul */
+    shrd32(a);
     asm_op(a, ENC_W, ENC_1, 0x03, H_RAX, CPU_MEM(msr.tsc_offset));
     asm_mov_rr(a, H_RDX, H_RAX);
     shift32(a, 5, H_RDX);

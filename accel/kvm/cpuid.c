@@ -8,7 +8,6 @@
 #include "accel/kvm/kvm.h"
 #include "target/x86/cpuid.h"
 #include "target/x86/pvclock.h"
-#include "target/x86/tsc.h"
 
 enum { MAX_ENTRIES = 512, EXT_BASE = 0x80000000, PV_BASE = 0x40000000, PV_TIMING = 0x40000010 };
 enum { XSTATE_AVX = 2, XSTATE_PKRU = 9, AVX_OFFSET = 576, PKRU_OFFSET = 832 };
@@ -91,7 +90,7 @@ void kvm_host_features(const struct kvm_cpuid2 *host, const KvmCaps *caps, Featu
     }
     offer(out, FEAT_HYPERVISOR);
     offer(out, FEAT_HT);
-    /* The APIC is ours: its deadline timer needs a TSC whose rate we choose, its x2APIC registers come as exits. */
+    /* The deadline timer of KVM's APIC is none that our devices take over; x2APIC registers of ours come as exits. */
     clear_feature(out, FEAT_TSC_DEADLINE);
     if (caps->user_msr) {
         offer(out, FEAT_X2APIC);
@@ -178,26 +177,9 @@ static uint32_t host_reg(const KvmAccel *k, uint32_t leaf, bool eax)
 static void adjust(const KvmVcpu *v, struct kvm_cpuid_entry2 *e)
 {
     const KvmAccel *k = v->kvm;
-    bool own_rate = k->tsc_khz == TSC_KHZ;
-    switch (e->function) {
-    case 0x15:
-    case 0x16:
-        if (!own_rate) {
-            e->eax = e->ebx = e->ecx = e->edx = 0;
-        }
-        break;
-    case PV_BASE:
-        e->eax = k->tsc_khz ? PV_TIMING : PV_BASE + 1;
-        break;
-    case PV_BASE + 1:
+    if (e->function == PV_BASE + 1) {
         /* Its interrupts would go to KVM's own APICs, which do not exist. */
         e->eax &= host_reg(k, PV_BASE + 1, true) & ~(uint32_t)KVM_FEATURE_PV_SEND_IPI;
-        break;
-    case PV_TIMING:
-        e->eax = k->tsc_khz;
-        break;
-    default:
-        break;
     }
 }
 

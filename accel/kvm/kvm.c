@@ -97,7 +97,8 @@ static void kvm_info(Accel *accel, GString *out)
     static const char *const irqchips[] = {"undecided", "off", "split", "on"};
     g_string_append_printf(out, "accelerator: kvm, kernel-irqchip=%s, %u memory slots, %u watched writes, %" PRIu64
                            " late writes, %u model-specific registers, TSC at %u kHz\n",
-                           irqchips[k->irqchip], slots, k->ioevents->len, k->late_writes, k->num_msrs, k->tsc_khz);
+                           irqchips[k->irqchip], slots, k->ioevents->len, k->late_writes, k->num_msrs,
+                           k->accel.machine->tsc.khz);
     for (guint i = 0; i < k->vcpus->len; i++) {
         const KvmVcpu *v = g_ptr_array_index(k->vcpus, i);
         g_string_append_printf(out,

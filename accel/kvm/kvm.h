@@ -55,8 +55,7 @@ typedef struct KvmAccel {
     int fd, vm;
     KvmCaps caps;
     size_t run_size;
-    uint32_t tsc_khz;          /* the guest's; 0: unknown */
-    int64_t clock_ahead;       /* ns of the host's clock before the machine's, at the last pause */
+    uint32_t tsc_khz;          /* of the guest's TSC as KVM has it; 0: unknown */
     struct kvm_cpuid2 *host_cpuid;
     GArray *slots;             /* KvmSlot, by slot number; changed in exclusive sections */
     GArray *ioevents;          /* IoEvent of ioevents.c, which KVM has; changed in exclusive sections */
@@ -102,8 +101,8 @@ typedef struct KvmVcpu {
     uint8_t tpr;               /* CR8 as last given to KVM */
     bool tpr_stale;            /* the local APIC may have changed it */
     uint32_t timer_left;       /* count of the APIC's timer before the last drain, in KVM's APIC */
-    int64_t tsc_offset;        /* X86Cpu's, as last fetched: another value is a TSC that was set */
-    bool tsc_known;
+    int64_t tsc_offset;        /* X86Cpu's, as KVM has it: another value is a TSC that was set */
+    int64_t tsc_ahead;         /* ticks that KVM's counter was before the machine's clock since the last pause */
     uint64_t msr_seen[KVM_MAX_MSRS]; /* KVM's values, in the order of kvm->msrs */
     bool msrs_known;
     uint64_t rescue_rip;       /* where the interpreter gave the last rescued run back */
@@ -232,6 +231,17 @@ bool kvm_fail(GError **error, int r, const char *what);
 int kvm_enable(const KvmAccel *k, uint32_t what, uint64_t arg);
 /* The virtual machine of kvm->fd; its parts that exist on failure are closed by the caller. */
 bool kvm_set_up_vm(KvmAccel *k, GError **error);
+
+/* ---- tsc.c ---- */
+
+/* The machine's rate is KVM's if the guest has not seen another; otherwise KVM's must be, or become, the machine's. */
+bool kvm_choose_tsc_rate(KvmVcpu *v, GError **error);
+/* The vCPU's thread.  value: KVM's counter, read just now; moved: by how much the guest has changed it since. */
+void kvm_tsc_fetched(KvmVcpu *v, uint64_t value, uint64_t moved);
+void kvm_tsc_store(KvmVcpu *v);
+/* All vCPUs parked, the machine's clock runs: what KVM's clocks have shown is the machine's; and the other way round. */
+void kvm_clocks_stop(KvmAccel *k);
+void kvm_clocks_start(KvmAccel *k);
 
 /* ---- vcpu.c ---- */
 

@@ -3,7 +3,6 @@
 #include "accel/kvm/kvm.h"
 #include "target/x86/msr.h"
 #include "target/x86/pvclock.h"
-#include "target/x86/tsc.h"
 
 typedef struct MsrRow {
     uint32_t msr;
@@ -111,28 +110,15 @@ int kvm_get_msrs(KvmVcpu *v)
     if (r < 0) {
         return r;
     }
+    uint64_t adjust = v->cpu->msr.tsc_adjust; /* KVM moves it with the counter */
     for (unsigned n = 0; n < MIN((unsigned)r, k->num_msrs); n++) {
         *slot(v->cpu, k->msrs[n]) = b.entries[n].data;
     }
     if ((unsigned)r > k->num_msrs) {
-        uint64_t ours = (uint64_t)clock_now(v->cpu->machine->clock) * TSC_PER_NS;
-        v->cpu->msr.tsc_offset = (int64_t)(b.entries[k->num_msrs].data - ours);
-        v->tsc_offset = v->cpu->msr.tsc_offset;
-        v->tsc_known = true;
+        kvm_tsc_fetched(v, b.entries[k->num_msrs].data, v->cpu->msr.tsc_adjust - adjust);
     }
     remember(v);
     return 0;
-}
-
-/* The TSC goes on by itself: it is set only when somebody set it here. */
-static void set_tsc(KvmVcpu *v)
-{
-    uint64_t value = cpu_read_tsc(v->cpu);
-    if (!v->tsc_known || v->tsc_offset != v->cpu->msr.tsc_offset) {
-        v->tsc_offset = v->cpu->msr.tsc_offset;
-        v->tsc_known = true;
-        move_one(v->kvm->sys, v->fd, KVM_SET_MSRS, MSR_TSC, &value); /* a KVM that refuses keeps its own */
-    }
 }
 
 int kvm_set_msrs(KvmVcpu *v)
@@ -140,7 +126,7 @@ int kvm_set_msrs(KvmVcpu *v)
     const KvmAccel *k = v->kvm;
     MsrBlock b = {0};
     unsigned count = 0;
-    set_tsc(v);
+    kvm_tsc_store(v);
     for (unsigned n = 0; n < k->num_msrs; n++) {
         uint64_t value = *slot(v->cpu, k->msrs[n]);
         if (!v->msrs_known || value != v->msr_seen[n]) {

@@ -4,8 +4,6 @@
 
 #include <errno.h>
 
-#include "target/x86/tsc.h"
-
 static void kick_cpu(X86Cpu *cpu)
 {
     KvmVcpu *v = cpu->engine;
@@ -16,18 +14,6 @@ static void kick_cpu(X86Cpu *cpu)
 static void kick_gate(void *opaque)
 {
     kvm_vcpu_kick(opaque);
-}
-
-/* Where the TSC can be scaled it runs at the rate of every engine; elsewhere the guest is told the host's. */
-static void choose_tsc_rate(KvmVcpu *v)
-{
-    KvmAccel *k = v->kvm;
-    if (k->caps.tsc_control && kvm_ioctl_n(k->sys, v->fd, KVM_SET_TSC_KHZ, TSC_KHZ) >= 0) {
-        k->tsc_khz = TSC_KHZ;
-        return;
-    }
-    int khz = kvm_ioctl_n(k->sys, v->fd, KVM_GET_TSC_KHZ, 0);
-    k->tsc_khz = (uint32_t)MAX(khz, 0);
 }
 
 void kvm_vcpu_free(KvmVcpu *v)
@@ -67,8 +53,7 @@ static bool set_up_vcpu(KvmVcpu *v, GError **error)
     if (k->caps.xsave) {
         v->xsave = g_malloc0(k->caps.xsave_size);
     }
-    choose_tsc_rate(v);
-    if (!kvm_set_cpuid(v, error)) {
+    if (!kvm_choose_tsc_rate(v, error) || !kvm_set_cpuid(v, error)) {
         return false;
     }
     if (!k->msrs) {

@@ -149,6 +149,17 @@ static uint64_t rate(const Clock *clock, Moment now)
     return (uint64_t)(((unsigned __int128)(uint64_t)(now.ns - clock->first.ns) << 32) / (now.ticks - clock->first.ticks));
 }
 
+uint32_t clock_tsc_khz(Clock *clock)
+{
+    if (!clock->tsc) {
+        return 0;
+    }
+    pthread_mutex_lock(&clock->lock);
+    uint64_t mul = rate(clock, moment_now(clock));
+    pthread_mutex_unlock(&clock->lock);
+    return (uint32_t)(((NS_PER_MS << 32) + mul / 2) / mul);
+}
+
 /* The line rises by mul from now on; where that begins in the host's time.  Called with the lock held. */
 static void bend_at(Clock *clock, Moment now, uint64_t mul)
 {

@@ -32,6 +32,26 @@ typedef struct ClockLine {
     uint32_t begun, ended;  /* changes so far */
 } ClockLine;
 
+/* A counter that runs by the machine's time. */
+typedef struct TickRate {
+    uint32_t khz;
+    uint64_t per_ns; /* times 2^32 */
+} TickRate;
+
+static inline TickRate tick_rate(uint32_t khz)
+{
+    return (TickRate){.khz = khz, .per_ns = ((uint64_t)khz << 32) / 1000000};
+}
+static inline uint64_t ticks_at(TickRate rate, int64_t ns)
+{
+    return (uint64_t)((unsigned __int128)(uint64_t)ns * rate.per_ns >> 32);
+}
+/* The first ns at which ticks_at() is `ticks` or more. */
+static inline int64_t ns_of_ticks(TickRate rate, uint64_t ticks)
+{
+    return (int64_t)((((unsigned __int128)ticks << 32) + rate.per_ns - 1) / rate.per_ns);
+}
+
 /* A clock that follows host CLOCK_MONOTONIC, stopped at 0 until clock_start(). */
 Clock *clock_new_host(void);
 /* A clock that moves only by clock_advance(). */
@@ -41,6 +61,8 @@ void clock_free(Clock *clock);
 int64_t clock_now(Clock *clock); /* ns; lock-free, any thread */
 /* The line, if its ticks are those of the host's RDTSC (or it has no slope: a manual clock); else NULL. */
 const ClockLine *clock_tsc_line(const Clock *clock);
+/* Rate of the host's TSC as known by now, kHz; 0 if the clock is no line over it.  May take 2 ms after the clock's creation. */
+uint32_t clock_tsc_khz(Clock *clock);
 void clock_start(Clock *clock);
 void clock_stop(Clock *clock);
 bool clock_running(const Clock *clock);

@@ -8,6 +8,7 @@
 
 #include "util/suggest.h"
 
+#define DEFAULT_TSC_KHZ 2000000 /* where nothing says what the host's is */
 #define MEMORY_WIDTH 52 /* the architectural limit of physical addresses, SDM vol 3 4.1.4 */
 
 /* ---- the devices' environment ---- */
@@ -169,6 +170,7 @@ Machine *machine_new(uint64_t ram_size, GError **error)
     Machine *m = g_new0(Machine, 1);
     m->ram = ram;
     m->clock = clock_new_host();
+    m->tsc = tick_rate(DEFAULT_TSC_KHZ);
     m->lock = machine_lock_new();
     m->run = run_control_new();
     m->devices = g_ptr_array_new();

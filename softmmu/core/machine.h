@@ -19,6 +19,8 @@ typedef struct Machine {
     AddressSpace *io;     /* ports, 16 bits wide */
     Ram *ram;
     Clock *clock;
+    TickRate tsc;          /* of every processor's TSC on every engine; decided before the guest runs */
+    int64_t pvclock_ahead; /* ns that the paravirtual clock has shown more than the clock, under an engine with its own */
     MachineLock *lock;
     RunControl *run;
     DeviceEnv env;         /* given to every device; env.opaque is this machine */

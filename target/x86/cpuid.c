@@ -231,12 +231,11 @@ static void basic_leaf(const X86Cpu *cpu, uint32_t leaf, uint32_t index, uint32_
         leaf_d(cpu, index, out);
         break;
     case 0x15: /* TSC = crystal * EBX / EAX */
-        out[EAX] = 1;
-        out[EBX] = TSC_KHZ / APIC_BUS_KHZ;
+        tsc_ratio(cpu->machine->tsc.khz, &out[EBX], &out[EAX]);
         out[ECX] = APIC_BUS_KHZ * 1000;
         break;
     case 0x16:
-        out[EAX] = out[EBX] = TSC_KHZ / 1000;
+        out[EAX] = out[EBX] = (cpu->machine->tsc.khz + 500) / 1000;
         out[ECX] = APIC_BUS_KHZ / 1000;
         break;
     default:
@@ -259,7 +258,7 @@ static void pv_leaf(const X86Cpu *cpu, uint32_t leaf, uint32_t out[4])
                    KVM_FEATURE_CLOCKSOURCE_STABLE | KVM_FEATURE_PV_SEND_IPI;
         break;
     case PV_TIMING:
-        out[EAX] = TSC_KHZ;
+        out[EAX] = cpu->machine->tsc.khz;
         out[EBX] = APIC_BUS_KHZ;
         break;
     default:

@@ -203,7 +203,7 @@ static const FixedMsr common_fixed[] = {
     {MSR_FSB_FREQ, 0},
     {MSR_PERF_STATUS, 0x1000ull << 32 | 0x0a},
     {MSR_SMI_COUNT, 0},
-    {MSR_PLATFORM_INFO, TSC_KHZ / 100000u << 8}, /* maximum non-turbo ratio in units of 100 MHz */
+    {MSR_PLATFORM_INFO, 0}, /* read_special() has it; writes do no harm */
     {MSR_RAPL_POWER_UNIT, 0},
     {MSR_PKG_ENERGY_STATUS, 0},
     {MSR_PP0_ENERGY_STATUS, 0},
@@ -312,6 +312,9 @@ static bool read_special(X86Cpu *cpu, uint32_t msr, uint64_t *value)
     case MSR_TSC:
         *value = cpu_read_tsc(cpu);
         return has(cpu, FEAT_TSC);
+    case MSR_PLATFORM_INFO: /* maximum non-turbo ratio in units of 100 MHz */
+        *value = cpu->machine->tsc.khz / 100000u << 8;
+        return true;
     case MSR_TSC_ADJUST:
         *value = cpu->msr.tsc_adjust;
         return has(cpu, FEAT_TSC_ADJUST);

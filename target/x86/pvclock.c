@@ -49,11 +49,18 @@ void pvclock_update(X86Cpu *cpu)
     if (!(msr & PVCLOCK_ENABLED)) {
         return;
     }
+    /* ns a tick: a 32-bit binary fraction of the shifted count */
+    unsigned __int128 mul = ((unsigned __int128)1 << 64) / cpu->machine->tsc.per_ns;
+    int8_t shift = 0;
+    for (; mul > UINT32_MAX; mul >>= 1) {
+        shift++;
+    }
     /* Every CPU tells the same line, from power-on: what TSC_STABLE promises. */
     TimeInfo info = {
         .tsc_timestamp = (uint64_t)cpu->msr.tsc_offset,
-        .system_time = 0,
-        .tsc_to_system_mul = (uint32_t)((1ull << 32) / TSC_PER_NS), /* 32-bit binary fraction: ns a tick */
+        .system_time = (uint64_t)cpu->machine->pvclock_ahead,
+        .tsc_to_system_mul = (uint32_t)mul,
+        .tsc_shift = shift,
         .flags = PVCLOCK_TSC_STABLE,
     };
     publish(cpu, msr & ~1ull, &info, sizeof(info));

@@ -7,7 +7,27 @@
 
 static uint64_t base_ticks(const X86Cpu *cpu)
 {
-    return (uint64_t)clock_now(cpu->machine->clock) * TSC_PER_NS;
+    return ticks_at(cpu->machine->tsc, clock_now(cpu->machine->clock));
+}
+
+void tsc_ratio(uint32_t khz, uint32_t *num, uint32_t *den)
+{
+    enum { NUM_MAX = UINT32_MAX / APIC_BUS_KHZ }; /* kernels multiply 32-bit numbers */
+    uint64_t least = UINT64_MAX;
+    *num = *den = 1;
+    for (uint32_t d = 1; least; d++) {
+        uint64_t n = ((uint64_t)khz * d + APIC_BUS_KHZ / 2) / APIC_BUS_KHZ;
+        if (n > NUM_MAX) {
+            break;
+        }
+        uint64_t wrong = (uint64_t)ABS((int64_t)(n * APIC_BUS_KHZ) - (int64_t)((uint64_t)khz * d));
+        uint64_t parts = wrong * 1000000 / d;
+        if (n && parts < least) {
+            least = parts;
+            *num = (uint32_t)n;
+            *den = d;
+        }
+    }
 }
 
 const ClockLine *cpu_tsc_line(const X86Cpu *cpu)
@@ -41,5 +61,5 @@ void cpu_write_tsc_adjust(X86Cpu *cpu, uint64_t value)
 int64_t cpu_tsc_to_ns(const X86Cpu *cpu, uint64_t tsc)
 {
     int64_t ticks = (int64_t)(tsc - (uint64_t)cpu->msr.tsc_offset);
-    return ticks < 0 ? 0 : (ticks + TSC_PER_NS - 1) / TSC_PER_NS;
+    return ticks < 0 ? 0 : ns_of_ticks(cpu->machine->tsc, (uint64_t)ticks);
 }

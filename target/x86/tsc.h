@@ -8,12 +8,13 @@
 
 #include "target/x86/cpu.h"
 
-#define TSC_PER_NS 2
-#define TSC_KHZ (TSC_PER_NS * 1000000u)
 #define APIC_BUS_KHZ 1000000u
 
+/* TSC rate = APIC_BUS_KHZ * *num / *den, as near as it gets with a product of the first two that fits 32 bits. */
+void tsc_ratio(uint32_t khz, uint32_t *num, uint32_t *den);
+
 struct ClockLine;
-/* The machine's time as a line over the host's TSC: RDTSC is TSC_PER_NS times it, plus msr.tsc_offset.  NULL: it is none. */
+/* The machine's time as a line over the host's TSC: RDTSC is ticks_at() of it, plus msr.tsc_offset.  NULL: it is none. */
 const struct ClockLine *cpu_tsc_line(const X86Cpu *cpu);
 /* WRMSR IA32_TSC, IA32_TSC_ADJUST. */
 void cpu_write_tsc(X86Cpu *cpu, uint64_t value);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "target/x86/cpuid.h"
+#include "target/x86/tsc.h"
 #include "tests/unit/kvm_rig.h"
 
 /* ---- exits ---- */
@@ -398,30 +399,75 @@ static void test_msrs(void)
     rig_free(r);
 }
 
-/* The counter is set back after a pause in which the machine's clock stood still, and left alone after others. */
+/* Meanwhile KVM's counters are so much ahead of the clock, which stands still. */
+static void run_again(Rig *r, int64_t ticks, int64_t ns)
+{
+    r->fake.done = false;
+    kvm_accel_ops.resume(r->accel);
+    r->fake.tsc += (uint64_t)ticks;
+    r->fake.clock += (uint64_t)ns;
+    rig_wait(r);
+    kvm_accel_ops.pause(r->accel);
+}
+
+/* The machine's rate is KVM's; its counter is what the clock says after each pause, however short, and never goes back. */
 static void test_tsc_over_pause(void)
 {
     Rig *r = rig_new(NULL);
     clock_start(r->m->clock);
     g_assert_true(rig_start(r, NULL));
+    g_assert_cmpuint(r->m->tsc.khz, ==, FAKE_TSC_KHZ);
     rig_wait(r);
     kvm_accel_ops.pause(r->accel);
     clock_stop(r->m->clock);
-    g_usleep(5000);
-    clock_start(r->m->clock);
-    unsigned before = r->fake.tsc_sets;
-    r->fake.done = false;
-    kvm_accel_ops.resume(r->accel);
-    rig_wait(r);
-    kvm_accel_ops.pause(r->accel);
-    g_assert_cmpuint(r->fake.tsc_sets, ==, before + 1);
-    g_usleep(5000); /* the clock runs */
-    r->fake.done = false;
-    kvm_accel_ops.resume(r->accel);
-    rig_wait(r);
-    kvm_accel_ops.pause(r->accel);
-    g_assert_cmpuint(r->fake.tsc_sets, ==, before + 1);
+    uint64_t stopped = cpu_read_tsc(r->cpu), ns;
+    r->fake.tsc += 1000000; /* KVM's go on, unseen: no guest runs */
+    r->fake.clock += 1000000;
+    run_again(r, 0, 0);
+    ns = r->fake.clock;
+    g_assert_cmpint((int64_t)ns, ==, clock_now(r->m->clock) + r->m->pvclock_ahead);
+    g_assert_cmpuint(r->fake.tsc, ==, stopped);
+    g_assert_cmpuint(cpu_read_tsc(r->cpu), ==, stopped);
+    /* what the guest has seen of counters that are too fast stays seen */
+    run_again(r, 777, 55);
+    g_assert_cmpuint(cpu_read_tsc(r->cpu), ==, stopped + 777);
+    r->fake.tsc += 1000000;
+    r->fake.clock += 1000000;
+    run_again(r, 0, 0);
+    g_assert_cmpuint(r->fake.tsc, ==, stopped + 777);
+    g_assert_cmpuint(r->fake.clock, ==, ns + 55);
+    /* those that are too slow are put right */
+    run_again(r, -500, -500);
+    g_assert_cmpuint(cpu_read_tsc(r->cpu), ==, stopped + 777);
+    run_again(r, 0, 0);
+    g_assert_cmpuint(r->fake.tsc, ==, stopped + 777);
+    g_assert_cmpuint(r->fake.clock, ==, ns + 55);
     rig_free(r);
+}
+
+/* A guest that has seen another rate cannot go to a KVM that cannot scale; one within its tolerance can. */
+static void test_tsc_rate(void)
+{
+    static const struct {
+        uint32_t khz;
+        unsigned lacks;
+        bool works;
+    } cases[] = {{2000000, 0, true}, {2000000, KVM_CAP_TSC_CONTROL, false}, {FAKE_TSC_KHZ - 500, KVM_CAP_TSC_CONTROL, true}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        Rig *r = rig_new(NULL);
+        g_autoptr(GError) error = NULL;
+        r->fake.lacks = cases[i].lacks;
+        r->m->tsc = tick_rate(cases[i].khz);
+        run_set_state(r->m->run, RUN_RUNNING);
+        g_assert_cmpint(rig_start(r, &error), ==, cases[i].works);
+        g_assert_cmpint(error != NULL, ==, !cases[i].works);
+        g_assert_cmpuint(r->m->tsc.khz, ==, cases[i].khz);
+        if (cases[i].works) {
+            rig_wait(r);
+            kvm_accel_ops.pause(r->accel);
+        }
+        rig_free(r);
+    }
 }
 
 static void test_slots(void)
@@ -476,6 +522,7 @@ int main(int argc, char **argv)
     g_test_add_func("/kvm/pieces", test_pieces);
     g_test_add_func("/kvm/msrs", test_msrs);
     g_test_add_func("/kvm/tsc_over_pause", test_tsc_over_pause);
+    g_test_add_func("/kvm/tsc_rate", test_tsc_rate);
     g_test_add_func("/kvm/slots", test_slots);
     g_test_add_func("/kvm/features", test_features);
     return g_test_run();

@@ -101,6 +101,21 @@ static int supported_cpuid(struct kvm_cpuid2 *t)
     return 0;
 }
 
+/* A TSC that is set to what is less than a second away goes on as it was, as KVM's does. */
+static int msrs(Fake *f, bool set, struct kvm_msrs *m)
+{
+    unsigned moved = MIN(m->nmsrs, f->msr_limit);
+    for (unsigned n = 0; n < moved; n++) {
+        struct kvm_msr_entry *e = &m->entries[n];
+        if (e->index == 0x10 && !set) {
+            e->data = f->tsc;
+        } else if (e->index == 0x10 && ABS((int64_t)(e->data - f->tsc)) > FAKE_TSC_KHZ * 1000ll) {
+            f->tsc = e->data;
+        }
+    }
+    return (int)moved;
+}
+
 /* Get is a copy out, set a copy in. */
 #define BLOB(name, member)                                                                                            \
     case KVM_GET_##name:                                                                                              \
@@ -131,14 +146,13 @@ static int vcpu_ioctl(Fake *f, unsigned long request, void *arg)
         return 0;
     case KVM_GET_MSRS:
     case KVM_SET_MSRS:
-        f->tsc_sets += request == KVM_SET_MSRS && ((struct kvm_msrs *)arg)->entries[0].index == 0x10;
-        return (int)MIN(((struct kvm_msrs *)arg)->nmsrs, f->msr_limit);
+        return msrs(f, request == KVM_SET_MSRS, arg);
     case KVM_SET_GUEST_DEBUG:
         f->debug = *(struct kvm_guest_debug *)arg;
         f->debug_sets++;
         return f->refuse_debug ? -EINVAL : 0;
     case KVM_GET_TSC_KHZ:
-        return 3000000;
+        return FAKE_TSC_KHZ;
     case KVM_SET_CPUID2:
     case KVM_SET_TSC_KHZ:
     case KVM_NMI:
@@ -317,10 +331,10 @@ static int fake_ioctl(void *opaque, int fd, unsigned long request, void *arg)
     case KVM_RESET_DIRTY_RINGS:
         return dirty_ioctl(f, request, arg);
     case KVM_GET_CLOCK:
-        ((struct kvm_clock_data *)arg)->clock = 1ull << 40; /* far ahead */
+        ((struct kvm_clock_data *)arg)->clock = f->clock;
         return 0;
     case KVM_SET_CLOCK:
-        g_assert_cmpuint(((struct kvm_clock_data *)arg)->clock, <, 1ull << 40);
+        f->clock = ((struct kvm_clock_data *)arg)->clock;
         return 0;
     case KVM_REGISTER_COALESCED_MMIO:
     case KVM_UNREGISTER_COALESCED_MMIO:

@@ -41,7 +41,9 @@ struct Fake {
     struct kvm_lapic_state lapic;
     struct kvm_mp_state mp;
     struct kvm_irqchip chips[3];
-    unsigned drains, tsc_sets;
+    unsigned drains;
+    uint64_t tsc;                /* stands still but for KVM_SET_MSRS */
+    uint64_t clock;              /* KVM_SET_CLOCK */
     uint32_t lines;              /* KVM_IRQ_LINE */
     struct kvm_msi msi;          /* the last */
     unsigned num_msis, num_irqfds, num_routes;
@@ -70,5 +72,6 @@ struct Fake {
 
 #define FAKE_RUN_SIZE 12288
 #define FAKE_LATE_PAGE 2 /* of the ring of late writes in it */
+#define FAKE_TSC_KHZ 3000000
 
 void fake_init(Fake *f);

@@ -176,6 +176,33 @@ static void test_msrs(void)
     guest_free(g);
 }
 
+/* Any host's rate: leaf 15H tells it to two millionths without an overflow in a kernel's 32 bits, time and ticks agree. */
+static void test_tsc_rates(void)
+{
+    static const uint32_t rates[] = {800000, 999999, 1000000, 1700001, 2000000, 2596146, 2999997, 3700123, 4294000};
+    for (size_t i = 0; i < ARRAY_LEN(rates); i++) {
+        Guest *g = guest_new("max", GUEST_LONG64);
+        TickRate rate = g->m->tsc = tick_rate(rates[i]);
+        uint32_t r[4];
+        cpu_cpuid(g->cpu, 0x15, 0, r);
+        g_assert_cmpuint((uint64_t)(r[2] / 1000) * r[1], <=, UINT32_MAX);
+        double told = (double)r[2] * r[1] / r[0];
+        g_assert_cmpfloat(ABS(told / 1000 / rates[i] - 1), <, 2e-6);
+        for (int64_t ns = 1; ns < INT64_MAX / 4; ns = 3 * ns + 1) {
+            uint64_t ticks = ticks_at(rate, ns);
+            g_assert_cmpint(ns_of_ticks(rate, ticks), <=, ns);
+            g_assert_cmpuint(ticks_at(rate, ns_of_ticks(rate, ticks + 1)), >, ticks);
+            g_assert_cmpuint(ticks_at(rate, ns_of_ticks(rate, ticks + 1) - 1), <=, ticks);
+        }
+        cpu_write_msr(g->cpu, MSR_KVM_SYSTEM_TIME_NEW, AT_DATA | 1);
+        uint64_t mul = guest_get(g, AT_DATA + 24, 4), shift = guest_get(g, AT_DATA + 28, 1);
+        uint64_t ns = (uint64_t)((unsigned __int128)(ticks_at(rate, NS_PER_SEC) << shift) * mul >> 32);
+        g_assert_cmpuint(ns, >=, NS_PER_SEC - 3);
+        g_assert_cmpuint(ns, <=, NS_PER_SEC);
+        guest_free(g);
+    }
+}
+
 /* Linux Documentation/virt/kvm/x86/msr.rst: version even when done, mult and shift make ns of ticks. */
 static void test_pvclock(void)
 {
@@ -270,9 +297,9 @@ static void test_cpuid(void)
     cpu_cpuid(g->cpu, 0x40000000, 0, r);
     g_assert_cmpmem(&r[1], 12, "KVMKVMKVM\0\0\0", 12);
     cpu_cpuid(g->cpu, 0x40000010, 0, r);
-    g_assert_cmpuint(r[0], ==, TSC_KHZ);
+    g_assert_cmpuint(r[0], ==, g->m->tsc.khz);
     cpu_cpuid(g->cpu, 0x15, 0, r);
-    g_assert_cmpuint((uint64_t)r[2] * r[1] / r[0], ==, TSC_KHZ * 1000ull);
+    g_assert_cmpuint((uint64_t)r[2] * r[1] / r[0], ==, g->m->tsc.khz * 1000ull);
     cpu_cpuid(g->cpu, 0x80000008, 0, r);
     g_assert_cmphex(r[0], ==, 40 | 48 << 8);
     cpu_cpuid(g->cpu, 0x30, 0, r);
@@ -409,6 +436,7 @@ void add_system_tests(void)
     g_test_add_func("/x86/system/io-bitmap", test_io_bitmap);
     g_test_add_func("/x86/system/msr", test_msrs);
     g_test_add_func("/x86/system/pvclock", test_pvclock);
+    g_test_add_func("/x86/system/tsc_rates", test_tsc_rates);
     g_test_add_func("/x86/system/breakpoints", test_breakpoints);
     g_test_add_func("/x86/system/models", test_models);
     g_test_add_func("/x86/system/nmi-pending", test_nmi_pending);
