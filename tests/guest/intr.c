@@ -436,11 +436,13 @@ enum { REP_COUNT = 8 << 20 };
 static volatile unsigned inside;
 uint64_t rep_rip;
 static bool rep_rf = true;
+static uint64_t rep_left = REP_COUNT;
 static bool on_tick(Frame *f)
 {
     note(f);
-    if (f->rip == rep_rip && f->rcx && f->rcx < REP_COUNT) { /* with all of it to do, the interrupt came before it */
+    if (f->rip == rep_rip && f->rcx && f->rcx < rep_left) { /* with as much to do as before, it came before an iteration */
         inside++;
+        rep_left = f->rcx;
         rep_rf = rep_rf && f->rflags & 1 << 16;
     }
     LAPIC(0xb0) = 0;
