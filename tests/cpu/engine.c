@@ -55,6 +55,24 @@ static void fill(uint8_t *p, unsigned len, uint64_t seed)
     }
 }
 
+void engine_reset_control(Engine *e)
+{
+    const uint64_t cr0 = CR0_PG | CR0_PE | CR0_ET | CR0_NE | CR0_WP | CR0_MP | CR0_AM;
+    const uint64_t cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE | CR4_OSXSAVE;
+    const uint64_t efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
+    X86Cpu *cpu = e->cpu;
+    if (cpu->cr0 != cr0 || cpu->cr3 != PML4 || cpu->cr4 != cr4 || cpu->efer != efer) {
+        tlb_flush_all(cpu);
+    }
+    cpu->cr0 = cr0;
+    cpu->cr3 = PML4;
+    cpu->cr4 = cr4;
+    cpu->efer = efer;
+    cpu->xcr0 = XSTATE_TESTED;
+    cpu->dr6 = 0xffff0ff0;
+    cpu->dr7 = 0x400;
+}
+
 Engine *engine_start(const FeatureSet *features)
 {
     GError *error = NULL;
@@ -82,12 +100,7 @@ Engine *engine_start(const FeatureSet *features)
     uint8_t *code = e->m->ram->host + PHYS_CODE;
     native_code_init(code);
     e->last_ip = CODE_BASE;
-    X86Cpu *cpu = e->cpu;
-    cpu->cr0 = CR0_PG | CR0_PE | CR0_ET | CR0_NE | CR0_WP | CR0_MP | CR0_AM;
-    cpu->cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE | CR4_OSXSAVE;
-    cpu->xcr0 = XSTATE_TESTED;
-    cpu->efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
-    cpu->cr3 = PML4;
+    engine_reset_control(e);
     return e;
 }
 

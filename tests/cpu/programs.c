@@ -66,6 +66,7 @@ static void load(Rig *rig, Engine *e, const Program *p, bool cold)
     memcpy(engine_memory(e, DATA_BASE), rig->data, DATA_SIZE);
     memcpy(engine_memory(e, STACK_BASE), rig->stack, STACK_SIZE);
     arena_reset(e == rig->a ? rig->arena_a : rig->arena_b);
+    engine_reset_control(e);
     engine_load(e, &p->first);
     for (unsigned m = 0; m < p->num_mem; m++) {
         memcpy(engine_memory(e, p->mem[m].addr), p->mem[m].bytes, p->mem[m].len);

@@ -124,6 +124,8 @@ void engine_run(Engine *e, const Case *c, Outcome *out);
 void engine_load(Engine *e, const Case *c);
 void engine_outcome(Engine *e, bool done, Outcome *out);
 X86Cpu *engine_cpu(Engine *e);
+/* Control and debug registers as engine_start() sets them. */
+void engine_reset_control(Engine *e);
 void engine_memory_reset(Engine *e, uint64_t seed);
 uint8_t *engine_memory(Engine *e, uint32_t addr);
 /* One page more, in the 2 MiB that all such pages are in: its page table entry. */

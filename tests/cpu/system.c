@@ -307,8 +307,6 @@ void put_service(Program *p)
 void system_load(const Program *p, X86Cpu *cpu)
 {
     static const Segment null = {.attr = SEG_UNUSABLE};
-    cpu->cr0 &= ~(uint64_t)CR0_TS;
-    cpu->cr4 = (cpu->cr4 & ~(uint64_t)CR4_PKE) | CR4_OSXSAVE;
     cpu->cr2 = 0;
     cpu->gdtr = (TableReg){.base = ARENA_GDT, .limit = 7 * 8 - 1};
     cpu->idtr = (TableReg){.base = 0x1122334455667788, .limit = 0};
