@@ -28,6 +28,8 @@ static inline unsigned jit_table_index(gva_t rip)
 
 enum { SLOT_CLASSES = 4 }; /* widths of operands, for X86Cpu.slot */
 
+enum { FIND_SIZES = 6 }; /* of operands that Jit.find knows: 1 to 32 bytes */
+
 struct Jit {
     X86Cpu *cpu;
     uint8_t *rw, *rx;     /* two mappings of the same memory: written here, run there */
@@ -51,6 +53,7 @@ struct Jit {
     const uint8_t *call_insn[2][2]; /* [1][]: the block holds addresses; [][1]: it expects the host's flags */
     const uint8_t *load_flags;
     const uint8_t *spill_vectors, *load_xmm, *load_ymm; /* flags and general registers stay but for the flags of spill */
+    const uint8_t *find[NUM_MEM_MODES][2][FIND_SIZES][2]; /* by write, size; [1]: what is left of the address is in H_T2 */
     const uint8_t *fetch_x87; /* the guest's x87 state into the host; only flags change */
     const uint8_t *slot_miss[NUM_MEM_MODES][2][SLOT_CLASSES][2]; /* by write, width; [1]: the address is in H_T2 */
     uint8_t next_slot[NUM_MEM_MODES][2][SLOT_CLASSES]; /* of X86Cpu.slot, by width: they are given out in turn */
@@ -182,6 +185,7 @@ typedef struct Stub {
     uint8_t *from[3];  /* jumps to here */
     uint8_t *back;     /* where the fast path goes on */
     const uint8_t *routine; /* what does it in place of the handler, called if there is a way back; or NULL */
+    const uint8_t *find, *found; /* one of Jit.find for from[0], and where to go on if it succeeds; or NULL */
     FlagPlace place;
     FlagDesc desc;
     bool wants_flags;  /* the host's flags are expected at `back` */
@@ -373,6 +377,17 @@ void tr_stack_offset(Tr *t, unsigned host, int32_t disp);
 /* Changes H_T1 and the host's flags. */
 void tr_segment(Tr *t, unsigned reg, unsigned size, bool write, Stub *s);
 
+/* ---- find.c ---- */
+
+void find_emit_runtime(Jit *jit, Asm *a);
+/*
+ * After a look into the TLB that fails by s->from[0]: H_T1 is then the entry's offset in the table, and `reg` (H_T2 or H_ADDR)
+ * the address less the entry's tag.  At `found` the entry's addend is expected in H_T1, or the host's address in `reg`.
+ */
+void tr_find(const Tr *t, Stub *s, unsigned size, bool write, unsigned reg, const uint8_t *found);
+/* The stub's beginning; from[0] is done with. */
+void tr_find_emit(Tr *t, Stub *s);
+
 /* ---- slots.c ---- */
 
 /*
@@ -423,6 +438,8 @@ enum { VEC_HOME, VEC_XMM, VEC_YMM };
 void vectors_emit_runtime(Jit *jit, Asm *a);
 /* Bring them home if they are not; changes flags. */
 void vectors_emit_spill(const Jit *jit, Asm *a);
+/* And back, `live` being what X86Cpu.vec_live was; the same. */
+void vectors_emit_fetch(const Jit *jit, Asm *a, unsigned live);
 /* At a block's entry, where the host's flags are free; the stub is put behind the block. */
 void tr_vectors_enter(Tr *t);
 void tr_vectors_emit_stub(Tr *t);

@@ -175,7 +175,9 @@ static HostOp checked(Tr *t, HostOp lin, unsigned size, unsigned how)
     Stub *s = tr_stub(t);
     s->wants_flags = how & MEM_FLAGS;
     tr_segment(t, H_ADDR, size, how & MEM_WRITE, s);
-    return tr_tlb_check(t, lin, size, how, s->from);
+    HostOp m = tr_tlb_check(t, lin, size, how, s->from);
+    tr_find(t, s, size, how & MEM_WRITE, H_T2, t->a.p);
+    return m;
 }
 
 /* An address known now, all of it in one page: its entry is known too, only the tag is to be compared. */

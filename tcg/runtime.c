@@ -425,6 +425,7 @@ void runtime_emit(Jit *jit)
     Asm a = {.p = jit->rw, .end = jit->rw + RUNTIME_SIZE - ASM_SLACK};
     vectors_emit_runtime(jit, &a);
     slots_emit_runtime(jit, &a);
+    find_emit_runtime(jit, &a);
     jit->enter = emit_enter(&a);
     emit_exits(jit, &a);
     jit->dispatch = emit_dispatch(jit, &a, (const void *)jit_next);

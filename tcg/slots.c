@@ -149,6 +149,7 @@ static void emit_miss(Tr *t, const SlotMiss *m)
     asm_patch(found, m->back);
     if (m->alone < 0) {
         t->stubs[m->stub].from[0] = fail;
+        tr_find(t, &t->stubs[m->stub], m->size, m->write, m->host, m->back);
     } else {
         asm_patch(fail, t->alone[m->alone].code);
     }

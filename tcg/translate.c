@@ -10,10 +10,11 @@
 
 enum { CODE_SLACK = 64 }; /* bytes: what is written behind Asm.end, and patching reads and writes a few more */
 
+/* To rip, by way of C: the mode may be another one. */
 static void leave(Tr *t, gva_t rip)
 {
     asm_mov_imm(&t->a, H_ADDR, rip);
-    asm_jmp_to(&t->a, t->jit->exit);
+    asm_jmp_to(&t->a, t->jit->dispatch);
 }
 
 static void call_insn(Tr *t, unsigned n, bool holding, bool flags)
@@ -222,11 +223,12 @@ static void emit_routine(Tr *t, const Stub *s)
     asm_jmp_to(&t->a, s->back ? s->back : s->routine);
 }
 
-static void emit_stub(Tr *t, const Stub *s)
+static void emit_stub(Tr *t, Stub *s)
 {
     if (t->a.full) {
         return;
     }
+    tr_find_emit(t, s);
     patch_all(t, s->from, G_N_ELEMENTS(s->from));
     bool holding = s->back && tr_shares_over(t, s->n);
     if (s->place == FLAGS_IN_DESC) {
@@ -449,8 +451,7 @@ void tr_insns(Tr *t)
     tr_flags_to_cpu(t);
     const Insn *last = &src->insns[src->num - 1];
     if (insn_undefined(last) || (insn_row(last)->attr & A_SYS)) {
-        asm_mov_imm(&t->a, H_ADDR, t->rip[src->num]); /* HLT, STI, MOV SS ...: there may be something to look at */
-        asm_jmp_to(&t->a, t->jit->dispatch);
+        leave(t, t->rip[src->num]); /* HLT, STI, MOV SS ...: there may be something to look at */
     } else {
         tr_exit_to(t, t->rip[src->num]);
     }

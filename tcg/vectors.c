@@ -84,6 +84,20 @@ static void fetch(Tr *t)
     asm_call_to(&t->a, t->src->mode & JIT_MODE_AVX ? t->jit->load_ymm : t->jit->load_xmm);
 }
 
+void vectors_emit_fetch(const Jit *jit, Asm *a, unsigned live)
+{
+    G_STATIC_ASSERT(VEC_HOME == 0);
+    asm_op(a, 0, ENC_1, 0x83, 7, op_reg(live)); /* cmp */
+    asm_byte(a, VEC_XMM);
+    uint8_t *home = asm_jcc(a, 2), *ymm = asm_jcc(a, 7);
+    asm_call_to(a, jit->load_xmm);
+    uint8_t *done = asm_jmp(a);
+    asm_patch(ymm, a->p);
+    asm_call_to(a, jit->load_ymm);
+    asm_patch(home, a->p);
+    asm_patch(done, a->p);
+}
+
 void tr_vectors_enter(Tr *t)
 {
     t->last_vector = (int)t->src->num - 1;

@@ -43,6 +43,20 @@ static uint8_t *find_rom(X86Cpu *cpu, gpa_t phys)
     return range.region->host + range.offset + (phys - range.start);
 }
 
+/* The TLB learns where the page of lin is, when direct access is allowed. */
+static void keep(X86Cpu *cpu, gva_t lin, Access access, unsigned mode, const Walk *w, const Piece *piece)
+{
+    if (mode == MEM_USER_AC || (debug_data_armed(cpu) && debug_page_watched(cpu, lin))) {
+        return;
+    }
+    bool writable = piece->ram && w->dirty && (access == ACCESS_WRITE) &&
+                    !ram_page_watched(ram_page(cpu->machine->ram, piece->host));
+    if (writable) {
+        trial_before_write(cpu, piece->host - (lin & (PAGE_SIZE - 1)), PAGE_SIZE);
+    }
+    tlb_fill(cpu, lin, mode, w, piece->host, writable);
+}
+
 /* Translate the byte at lin (and what follows it in its page); raises #PF. Fills the TLB when that is allowed. */
 static void translate(X86Cpu *cpu, gva_t lin, Access access, unsigned mode, Piece *piece)
 {
@@ -60,14 +74,7 @@ static void translate(X86Cpu *cpu, gva_t lin, Access access, unsigned mode, Piec
             return;
         }
     }
-    if (mode != MEM_USER_AC && !(debug_data_armed(cpu) && debug_page_watched(cpu, lin))) {
-        bool writable = piece->ram && w.dirty && (access == ACCESS_WRITE) &&
-                        !ram_page_watched(ram_page(cpu->machine->ram, piece->host));
-        if (writable) {
-            trial_before_write(cpu, piece->host - (lin & (PAGE_SIZE - 1)), PAGE_SIZE);
-        }
-        tlb_fill(cpu, lin, mode, &w, piece->host, writable);
-    }
+    keep(cpu, lin, access, mode, &w, piece);
 }
 
 static uint64_t piece_read(X86Cpu *cpu, const Piece *p, unsigned size)
@@ -172,6 +179,15 @@ static bool direct_pair(X86Cpu *cpu, gva_t lin, unsigned size, unsigned mode, Ac
     return part[0] && part[1];
 }
 
+/* 8 bytes, the `first` of them at the end of a page, the others at the beginning of another. */
+static uint64_t joined(const uint8_t *end, const uint8_t *begin, unsigned first)
+{
+    uint64_t low, high;
+    memcpy(&low, end + first - 8, 8); /* the page's last bytes and the next one's first: both pages have them */
+    memcpy(&high, begin, 8);
+    return low >> (64 - 8 * first) | high << (8 * first);
+}
+
 static bool read_pair(X86Cpu *cpu, gva_t lin, unsigned size, unsigned mode, uint64_t *value)
 {
     uint8_t *part[2];
@@ -179,10 +195,7 @@ static bool read_pair(X86Cpu *cpu, gva_t lin, unsigned size, unsigned mode, uint
     if (!direct_pair(cpu, lin, size, mode, ACCESS_READ, part, &first)) {
         return false;
     }
-    uint64_t low, high;
-    memcpy(&low, part[0] + first - 8, 8); /* the page's last bytes and the next one's first: both pages have them */
-    memcpy(&high, part[1], 8);
-    *value = low >> (64 - 8 * first) | high << (8 * first);
+    *value = joined(part[0], part[1], first);
     return true;
 }
 
@@ -270,6 +283,48 @@ void mem_ref_slow(X86Cpu *cpu, MemRef *ref, unsigned size)
     if (ref->lin - e->wtag <= 4096 - size) {
         ref->host = (void *)(e->addend + ref->lin);
     }
+}
+
+/* ---- what translated code can do itself after all ---- */
+
+static uint8_t *find_part(X86Cpu *cpu, gva_t lin, unsigned size, Access access)
+{
+    unsigned mode = cpu->mem_mode;
+    uint8_t *host = mem_direct(cpu, lin, size, mode, access);
+    Walk w;
+    if (host || !mmu_canonical(cpu, lin) || !mmu_walk_cached(cpu, lin, access, mode, &w)) {
+        return host;
+    }
+    uint64_t offset = w.phys - cpu->window.start;
+    if (offset >= cpu->window.size) {
+        return NULL;
+    }
+    keep(cpu, lin, access, mode, &w, &(Piece){.host = cpu->window.host + offset, .phys = w.phys, .ram = true});
+    return mem_direct(cpu, lin, size, mode, access);
+}
+
+uint8_t *mem_find(X86Cpu *cpu, gva_t lin, unsigned size, Access access)
+{
+    unsigned first = (unsigned)(PAGE_SIZE - (lin & (PAGE_SIZE - 1)));
+    if (first >= size) {
+        return find_part(cpu, lin, size, access);
+    }
+    if (access == ACCESS_WRITE) {
+        return NULL;
+    }
+    const uint8_t *end = find_part(cpu, lin, first, access), *begin = find_part(cpu, next_page(cpu, lin), size - first, access);
+    if (!end || !begin) {
+        return NULL;
+    }
+    uint8_t *copy = cpu->joined + (lin & 31); /* as aligned as the address is: some instructions want to know */
+    if (size <= 8) {
+        uint64_t value = joined(end, begin, first);
+        memcpy(copy, &value, 8);
+    } else {
+        memcpy(copy, end, first);
+        memcpy(copy + first, begin, size - first);
+    }
+    return copy;
 }
 
 /* ---- blocks of bytes ---- */

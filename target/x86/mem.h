@@ -46,6 +46,12 @@ static inline uint8_t *mem_direct(const X86Cpu *cpu, gva_t lin, unsigned size, u
     return likely(lin - tag <= 4096 - size) ? (uint8_t *)(e->addend + lin) : NULL;
 }
 
+/*
+ * Host address for an access of up to 32 bytes, after a look into the paging-structure cache if need be.  Over the end of a
+ * page a read finds a copy, until the next call.  NULL for all else: only an access that may fault can tell.
+ */
+uint8_t *mem_find(X86Cpu *cpu, gva_t lin, unsigned size, Access access);
+
 /* ---- linear accesses; seg only chooses #SS or #GP for a non-canonical address ---- */
 
 uint64_t lin_read_slow(X86Cpu *cpu, gva_t lin, unsigned size, unsigned seg);

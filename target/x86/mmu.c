@@ -301,6 +301,12 @@ static uint32_t walk_cached(X86Cpu *cpu, const Request *q, Walk *w)
     return take_leaf(cpu, q, &last, &e, w);
 }
 
+bool mmu_walk_cached(X86Cpu *cpu, gva_t lin, Access access, unsigned mode, Walk *w)
+{
+    Request q = {.lin = lin, .access = access, .mode = mode, .side_effects = true};
+    return (cpu->cr0 & CR0_PG) && walk_cached(cpu, &q, w) == WALK_OK;
+}
+
 /* ---- walks ---- */
 
 static uint32_t walk_tables(X86Cpu *cpu, const Request *q, Walk *w)

@@ -21,6 +21,9 @@ enum { WALK_OK = 0, WALK_FAULT = 1u << 31 };
  */
 uint32_t mmu_walk(X86Cpu *cpu, gva_t lin, Access access, unsigned mode, bool side_effects, Walk *walk);
 
+/* The same by the paging-structure cache alone, with side effects.  False: it does not know, or there may be a fault. */
+bool mmu_walk_cached(X86Cpu *cpu, gva_t lin, Access access, unsigned mode, Walk *walk);
+
 /* Canonical form for the paging mode in force; always true outside long mode. */
 static inline bool mmu_canonical(const X86Cpu *cpu, gva_t lin)
 {
