@@ -42,6 +42,7 @@ struct Hoist {
     uint32_t touched;            /* scratch registers that the body uses itself */
     const uint8_t *top;
     FlagDesc desc;               /* the flags on the way round */
+    bool stores;                 /* the flags are stored on the way round: the loop's head may see them */
     bool closed, by_handler;     /* the way round has been emitted; an instruction is done by its handler */
     uint8_t *fails[2 * MAX_GROUPS];
     unsigned num_fails;
@@ -167,7 +168,7 @@ static bool choose_turns(Hoist *h)
     return true;
 }
 
-/* What is live behind each instruction when none of them can stop; false when the loop's beginning reads flags. */
+/* What is live behind each instruction when none of them can stop.  Does the loop's head see flags? */
 static bool find_liveness(Tr *t)
 {
     const JitSource *src = t->src;
@@ -177,7 +178,7 @@ static bool find_liveness(Tr *t)
         t->live[n] = now;
         now = insn_row(&src->insns[n])->attr & A_END ? LIVE_ALL : (uint8_t)((now & ~f.kills) | f.reads);
     }
-    return now == 0;
+    return now != 0;
 }
 
 /* ---- the checks in front ---- */
@@ -358,7 +359,7 @@ bool tr_hoisted(Tr *t, const MemOperand *x, HostOp *m)
 void tr_hoist_after(Tr *t, bool emitted)
 {
     move_on(t->hoist, &t->src->insns[t->n]);
-    t->hoist->touched |= t->a.touched;
+    t->hoist->touched |= t->hoist->closed ? 0 : t->a.touched;
     t->hoist->by_handler |= !emitted;
     t->a.touched = 0;
 }
@@ -366,13 +367,19 @@ void tr_hoist_after(Tr *t, bool emitted)
 bool tr_hoist_again_if(Tr *t, unsigned cc)
 {
     Hoist *h = t->hoist;
-    if (t->n != t->src->num - 1 || t->place != FLAGS_IN_HOST || t->desc.kind == DESC_NONE) {
+    if (t->n != t->src->num - 1 || t->place != FLAGS_IN_HOST) {
+        return false;
+    }
+    if (h->stores) {
+        tr_flags_to_cpu(t);
+    } else if (t->desc.kind == DESC_NONE) {
         return false;
     }
     uint8_t *from = asm_jcc(&t->a, cc);
     if (!t->a.full) {
         asm_patch(from, h->top);
     }
+    h->touched |= t->a.touched; /* what follows is the way out */
     h->desc = t->desc;
     h->closed = true;
     return true;
@@ -399,7 +406,8 @@ static bool emit_turns(Tr *t, Hoist *h, uint8_t **out)
     memset(h->moved, 0, sizeof(h->moved));
     h->touched = a->touched = 0;
     h->closed = h->by_handler = false;
-    flags_die(t);
+    t->place = h->stores ? FLAGS_IN_CPU : FLAGS_DEAD;
+    t->desc.kind = DESC_NONE;
     t->ended = false;
     t->hoist = h;
     tr_insns(t);
@@ -413,7 +421,9 @@ static void emit_rest(Tr *t, Hoist *h, uint8_t *out, const uint8_t *entry)
 {
     Asm *a = &t->a;
     asm_patch(out, a->p);
-    tr_flags_store(t, &h->desc, FLAGS_IN_DESC);
+    if (!h->stores) {
+        tr_flags_store(t, &h->desc, FLAGS_IN_DESC);
+    }
     asm_jmp_to(a, entry);
     if (h->num) {
         patch_fails(t, h);
@@ -444,10 +454,13 @@ static bool hoist(Tr *t, Hoist *h, const uint8_t *entry)
         t->num_sides = sides;
         t->num_exits = exits;
         t->num_fetches = fetches;
-        if (!possible) {
+        if (possible) {
+            free &= ~h->touched;
+        } else if (!h->closed && !h->stores) {
+            h->stores = true; /* nothing describes them */
+        } else {
             return false;
         }
-        free &= ~h->touched;
     }
 }
 
@@ -455,7 +468,11 @@ bool tr_hoist(Tr *t, const uint8_t *entry)
 {
     Hoist h;
     memset(&h, 0, sizeof(h));
-    bool done = find_steps(t, &h) && find_groups(t, &h) && choose_turns(&h) && find_liveness(t) && hoist(t, &h, entry);
+    bool done = find_steps(t, &h) && find_groups(t, &h) && choose_turns(&h);
+    if (done) {
+        h.stores = find_liveness(t);
+        done = hoist(t, &h, entry);
+    }
     memcpy(t->jit->next_slot, t->first_slot, sizeof(t->first_slot));
     memset(t->shared, 0, sizeof(t->shared));
     memset(t->share_last, 0, sizeof(t->share_last));

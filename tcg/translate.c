@@ -67,7 +67,7 @@ static JitEntry entry_for(const Tr *t, gva_t rip)
     if (((t->src->lin + (rip - t->src->rip)) ^ t->src->lin) & PAGE_MASK) {
         return JIT_ENTRY_CHECKED;
     }
-    return rip > t->rip[t->n] ? JIT_ENTRY_BODY : JIT_ENTRY_LOOP;
+    return rip > t->rip[MIN(t->n, t->src->num - 1)] ? JIT_ENTRY_BODY : JIT_ENTRY_LOOP;
 }
 
 /* Pad so that the displacement of a jump with `opcode_bytes` is aligned. */
