@@ -281,8 +281,6 @@ typedef struct Tr {
     const JitSource *src;
     uint8_t *head, *leave;    /* in rw: its JitHead, and behind it the way out when it may not be entered */
     uint8_t *looks;           /* JIT_ENTRY_LOOP in rw */
-    gva_t rip[MAX_INSNS + 1]; /* of each instruction, and of what follows */
-    uint8_t live[MAX_INSNS];
     unsigned n;               /* instruction being translated */
     unsigned first_stub, first_alone; /* of this instruction */
     unsigned seg;             /* H_ADDR is an offset in this segment, for the next access to apply; or NUM_SEGS */
@@ -305,8 +303,12 @@ typedef struct Tr {
     bool ended;               /* the block's way out has been emitted */
     const uint8_t *body_end;  /* where the last instruction's code ends */
     const uint8_t *hot_end, *cold; /* where the code that is run each time ends, and where the rest begins */
+    /* What follows is not cleared before a translation: each is written as a whole when it is taken, and by begin(): */
+    gva_t rip[MAX_INSNS + 1]; /* of each instruction, and of what follows */
+    uint8_t live[MAX_INSNS];
+    uint16_t writes[MAX_INSNS]; /* insn_writes() */
     TrNote notes[MAX_INSNS];
-    /* What follows is not cleared before a translation: each is written as a whole when it is taken. */
+    /* as they are taken: */
     Stub stubs[MAX_STUBS];
     Alone alone[MAX_ALONE];
     SlotMiss misses[MAX_STUBS + MAX_ALONE];

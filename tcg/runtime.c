@@ -442,5 +442,5 @@ void runtime_emit(Jit *jit)
     g_assert(!a.full);
     jit->start = RUNTIME_SIZE;
     jit->next = jit->rw + jit->start;
-    jit->middle = jit->cold_next = jit->rw + (jit->size / 2 & ~(size_t)4095);
+    jit->middle = jit->cold_next = jit->rw + (jit->size / 5 * 3 & ~(size_t)4095);
 }

@@ -11,9 +11,15 @@
 
 enum { MAX_SPAN = 128 };
 
-static bool moves(const Insn *i, const Place *p, int64_t *by)
+/* How far instruction n moves an address; false when nobody knows. */
+static bool moves(const Tr *t, unsigned n, const Place *p, int64_t *by)
 {
+    const Insn *i = &t->src->insns[n];
     int64_t base, index;
+    *by = 0;
+    if (!(t->writes[n] & (1u << p->base | 1u << p->index))) {
+        return true;
+    }
     if (!tr_step(i, p->base, &base) || !tr_step(i, p->index, &index)) {
         return false;
     }
@@ -122,7 +128,7 @@ static Group look_ahead(const Tr *t, const MemOperand *first)
         if (n > t->n && tr_stack_access(i, &x)) {
             consider(&g, p, &x, delta, n);
         }
-        if (!moves(i, p, &by)) {
+        if (!moves(t, n, p, &by)) {
             break;
         }
         delta += by;
@@ -283,9 +289,12 @@ void tr_share_after(Tr *t, bool emitted)
     const Insn *i = &t->src->insns[t->n];
     bool system = insn_undefined(i) || (insn_row(i)->attr & (A_SYS | A_IO | A_REP));
     for (Shared *s = t->shared; s < t->shared + MAX_SHARED; s++) {
+        if (!s->held) {
+            continue;
+        }
         Place p = {.base = s->base, .index = s->index, .scale = s->scale};
         int64_t by;
-        s->held = s->held && emitted && !system && moves(i, &p, &by);
+        s->held = emitted && !system && moves(t, t->n, &p, &by);
         if (!s->held) {
             continue;
         }

@@ -435,7 +435,9 @@ void tr_insns(Tr *t)
             t->notes[t->n] = (TrNote){.at = at, .emitted = emitted, .stubs = (uint8_t)(t->num_stubs - t->first_stub)};
             t->body_end = t->a.p;
         }
-        stubs_come_back(t, t->first_stub, tr_holds(t));
+        if (t->num_stubs != t->first_stub) {
+            stubs_come_back(t, t->first_stub, tr_holds(t));
+        }
         for (unsigned o = t->first_alone; o < t->num_alone; o++) {
             Alone *alone = &t->alone[o];
             alone->back = t->ended ? NULL : t->a.p;
@@ -472,7 +474,7 @@ static Tr *begin(Jit *jit, const JitSource *src)
     Tr *t = jit->tr;
     populate(jit, jit->rw, jit->middle, jit->next, &jit->populated);
     populate(jit, jit->middle, jit->rw + jit->size, jit->cold_next, &jit->cold_populated);
-    memset(t, 0, offsetof(Tr, stubs));
+    memset(t, 0, offsetof(Tr, rip));
     t->jit = jit;
     t->src = src;
     t->place = FLAGS_IN_CPU;
@@ -480,6 +482,8 @@ static Tr *begin(Jit *jit, const JitSource *src)
     t->rip[0] = src->rip;
     for (unsigned n = 0; n < src->num; n++) {
         t->rip[n + 1] = (t->rip[n] + src->insns[n].len) & (tr_code64(t) ? ~0ull : 0xffffffffu);
+        t->writes[n] = (uint16_t)insn_writes(&src->insns[n]);
+        t->notes[n] = (TrNote){.at = NULL};
     }
     flags_liveness(src->insns, src->num, t->live);
     t->loops = tr_is_loop(t);

@@ -355,8 +355,9 @@ static void fill_sizes(const Decoder *d, Insn *out, const Candidate *c)
 {
     out->osize = c->osize[d->code_size][((d->rex >> 3) & 1) * 2 + d->p66];
     out->row = c->row;
-    out->flags = (d->p66 ? INSN_OPSIZE : 0) | (d->p67 ? INSN_ADSIZE : 0) | (d->lock ? INSN_LOCK : 0) |
-                 (d->rex ? INSN_REX : 0) | (d->rex & 8 ? INSN_REXW : 0);
+    G_STATIC_ASSERT(INSN_REXW == 8 << 4);
+    out->flags = (uint8_t)(d->p66 * INSN_OPSIZE | d->p67 * INSN_ADSIZE | d->lock * INSN_LOCK | (d->rex != 0) * INSN_REX |
+                           (d->rex & 8) << 4);
     if (d->rep && c->set.prefix == 15) {
         out->flags |= d->rep == 0xf3 ? INSN_REP : INSN_REPNE;
     }
@@ -415,7 +416,10 @@ DecodeStatus insn_decode_with(const InsnIndex *index, Insn *out, const uint8_t *
     if (!e->used || e->list[list] == NO_LIST) {
         return finish(&d, out, DECODE_INVALID);
     }
-    const Candidate *c = choose(&d, out, &index->cand[e->list[list]], features);
+    const Candidate *c = &index->cand[e->list[list]];
+    if (!(c->plain && code_size == 2)) {
+        c = choose(&d, out, c, features);
+    }
     if (!c) {
         return finish(&d, out, DECODE_INVALID);
     }

@@ -32,6 +32,7 @@ typedef struct Candidate {
     MatchSet set;
     uint8_t imm;        /* ImmKind */
     bool last;          /* of its list */
+    bool plain;         /* in 64-bit code it matches whatever else there is: most do, and are the first of their list */
     bool force_reg;     /* R operand: the mod field is ignored */
     bool plus_r;
     bool any_vvvv;      /* VEX.vvvv is an operand */

@@ -271,6 +271,13 @@ static bool add_row(Builder *b, unsigned n, GError **error)
     return true;
 }
 
+/* Does it match every encoding in 64-bit code that its list is looked up for? */
+static bool is_plain(const Candidate *c)
+{
+    const MatchSet *s = &c->set;
+    return s->prefix == 15 && (s->mode_w & 12) == 12 && s->rm == 0xff && s->l == 15 && s->b == 3 && c->feature == FEAT_NONE;
+}
+
 /* Append the candidates of one opcode that pass for a form and a reg field. */
 static uint16_t emit_list(Builder *b, const GArray *all, unsigned form, unsigned reg)
 {
@@ -279,6 +286,7 @@ static uint16_t emit_list(Builder *b, const GArray *all, unsigned form, unsigned
         const Candidate *c = &g_array_index(all, Candidate, i);
         if ((c->set.form & form) && (c->set.reg >> reg & 1)) {
             g_array_append_vals(b->cands, c, 1);
+            g_array_index(b->cands, Candidate, b->cands->len - 1).plain = is_plain(c);
         }
     }
     if (b->cands->len == first) {
