@@ -8,15 +8,29 @@
 /* While vCPUs are stopped by the exclusive section; before the machine runs there are none. */
 static void map_changed(void *opaque)
 {
-    kvm_update_slots(opaque);
-    kvm_update_ioevents(opaque);
-    kvm_update_late(opaque);
+    KvmAccel *k = opaque;
+    if (k->mapped) {
+        kvm_update_slots(k);
+        kvm_update_ioevents(k);
+        kvm_update_late(k);
+    }
 }
 
 static void ports_changed(void *opaque)
 {
-    kvm_update_ioevents(opaque);
-    kvm_update_late(opaque);
+    KvmAccel *k = opaque;
+    if (k->mapped) {
+        kvm_update_ioevents(k);
+        kvm_update_late(k);
+    }
+}
+
+void kvm_map(KvmAccel *k)
+{
+    if (!k->mapped) {
+        k->mapped = true;
+        map_changed(k);
+    }
 }
 
 static void kvm_free(KvmAccel *k)
@@ -64,7 +78,6 @@ Accel *kvm_new(struct Machine *m, const KvmSys *sys, const char *opts, GError **
     space_add_listener(m->memory, map_changed, k);
     space_add_listener(m->io, ports_changed, k);
     dirty_add_engine(m, &k->dirty);
-    map_changed(k);
     return &k->accel;
 }
 

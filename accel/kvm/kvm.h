@@ -57,6 +57,7 @@ typedef struct KvmAccel {
     size_t run_size;
     uint32_t tsc_khz;          /* of the guest's TSC as KVM has it; 0: unknown */
     struct kvm_cpuid2 *host_cpuid;
+    bool mapped;               /* the guest has run: KVM follows the maps from then on, not while the board is made */
     GArray *slots;             /* KvmSlot, by slot number; changed in exclusive sections */
     GArray *ioevents;          /* IoEvent of ioevents.c, which KVM has; changed in exclusive sections */
     KvmIrqchip irqchip_option, irqchip; /* irqchip: what came of it, from the first vCPU on */
@@ -133,6 +134,8 @@ static inline KvmAccel *kvm_of(Accel *accel)
     return container_of(accel, KvmAccel, accel);
 }
 
+/* Before vCPUs run: KVM gets the maps. */
+void kvm_map(KvmAccel *k);
 /* As AccelOps.create, over other system calls. */
 Accel *kvm_new(struct Machine *m, const KvmSys *sys, const char *opts, GError **error);
 

@@ -21,6 +21,7 @@ void kvm_pause(Accel *accel)
 void kvm_resume(Accel *accel)
 {
     KvmAccel *k = kvm_of(accel);
+    kvm_map(k);
     int r = kvm_irqchip_store(k);
     if (r < 0) {
         KvmVcpu *first = g_ptr_array_index(k->vcpus, 0);
