@@ -88,14 +88,15 @@ static void memory_access(KvmVcpu *v)
     struct kvm_run *run = v->run;
     AddressSpace *memory = v->cpu->machine->memory;
     unsigned size = run->mmio.len;
+    gpa_t addr = run->mmio.phys_addr & v->cpu->a20_mask;
     if (size == 0 || size > sizeof(run->mmio.data)) {
         kvm_give_up(v, "KVM reports a memory access of %u bytes", size);
         return;
     }
     if (run->mmio.is_write) {
-        space_write(memory, run->mmio.phys_addr, load(run->mmio.data, size), size);
+        space_write(memory, addr, load(run->mmio.data, size), size);
     } else {
-        uint64_t value = space_read(memory, run->mmio.phys_addr, size);
+        uint64_t value = space_read(memory, addr, size);
         memcpy(run->mmio.data, &value, size);
     }
     v->count.mmio++;

@@ -73,6 +73,7 @@ typedef struct KvmAccel {
     struct kvm_coalesced_mmio_ring *late; /* in the first vCPU's kvm_run; NULL: none */
     uint64_t late_writes;      /* delivered from there; machine lock */
     DirtyEngine dirty;
+    bool a20_shut;             /* the slots are those of a machine whose A20 gate is shut; changed in exclusive sections */
     bool logging;              /* KVM logs writes to the slots */
     bool manual_clear;         /* its bitmaps are cleared by KVM_CLEAR_DIRTY_LOG */
     uint32_t ring_size;        /* entries of each vCPU's dirty ring, a power of two; 0: it keeps bitmaps */
@@ -166,6 +167,8 @@ bool kvm_set_cpuid(KvmVcpu *v, GError **error);
 
 /* The flat view changed: make the slots equal to it.  Inside the exclusive section. */
 void kvm_update_slots(KvmAccel *k);
+/* Before KVM_RUN, not inside of an exclusive section: make the slots agree with X86Cpu.a20_mask. */
+void kvm_look_at_a20(KvmVcpu *v);
 /* Whether writes are logged has changed.  The same. */
 void kvm_tell_slots(KvmAccel *k);
 

@@ -103,6 +103,40 @@ void kvm_tell_slots(KvmAccel *k)
     }
 }
 
+/* ---- the A20 gate ---- */
+
+/*
+ * While the gate is shut address bit 20 is 0 on its way out of the processor.  What is then in reach of real mode has slots: the
+ * first MiB, and once more where the second one was.  All else is exits, whose addresses are masked, and code there is
+ * interpreted; page tables would have to be in the first MiB.
+ */
+static void add_wanted(const KvmAccel *k, KvmSlot slot, GArray *wanted)
+{
+    if (k->a20_shut) {
+        if (slot.start >= MIB) {
+            return;
+        }
+        slot.size = MIN(slot.size, MIB - slot.start);
+        KvmSlot again = slot;
+        again.start += MIB;
+        g_array_append_val(wanted, again);
+    }
+    g_array_append_val(wanted, slot);
+}
+
+void kvm_look_at_a20(KvmVcpu *v)
+{
+    KvmAccel *k = v->kvm;
+    MachineLock *lock = k->accel.machine->lock;
+    if (likely((v->cpu->a20_mask != UINT64_MAX) == k->a20_shut)) {
+        return;
+    }
+    exclusive_begin(lock);
+    k->a20_shut = v->cpu->a20_mask != UINT64_MAX;
+    kvm_update_slots(k);
+    exclusive_end(lock);
+}
+
 void kvm_update_slots(KvmAccel *k)
 {
     kvm_collect_dirty(k);
@@ -112,7 +146,7 @@ void kvm_update_slots(KvmAccel *k)
     for (size_t i = 0; i < count; i++) {
         KvmSlot slot;
         if (slot_of_range(k, &ranges[i], &slot)) {
-            g_array_append_val(wanted, slot);
+            add_wanted(k, slot, wanted);
         }
     }
     remove_old(k, wanted);

@@ -162,7 +162,8 @@ static bool serve_events(KvmVcpu *v)
         look_again(cpu);
         return park(v);
     }
-    cpu_lower_event(cpu, events & EVENT_FLUSH); /* KVM watches the page tables itself */
+    cpu_lower_event(cpu, events & EVENT_FLUSH); /* KVM watches the page tables itself, but not the A20 gate */
+    kvm_look_at_a20(v);
     if (events & EVENT_INIT) {
         take_init(v);
         look_again(cpu);

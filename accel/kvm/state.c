@@ -101,7 +101,7 @@ static void read_pdptes(X86Cpu *cpu)
 {
     memset(cpu->pdpte, 0, sizeof(cpu->pdpte));
     if ((cpu->cr0 & CR0_PG) && (cpu->cr4 & CR4_PAE) && !(cpu->efer & EFER_LMA)) {
-        space_dma_read(cpu->machine->memory, cpu->cr3 & 0xffffffe0u, cpu->pdpte, sizeof(cpu->pdpte));
+        space_dma_read(cpu->machine->memory, cpu->cr3 & 0xffffffe0u & cpu->a20_mask, cpu->pdpte, sizeof(cpu->pdpte));
     }
 }
 
