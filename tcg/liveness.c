@@ -18,7 +18,7 @@ static bool never_stops(const Insn *i)
 {
     const InsnRow *row = insn_row(i);
     unsigned ext = i->modrm >> 3 & 7;
-    if ((i->flags & INSN_MEM) || (row->attr & (A_LOAD | A_STORE | A_SYS | A_IO | A_X87 | A_SSE | A_MMX))) {
+    if ((i->flags & INSN_MEM) || (row->attr & (A_SYS | A_IO | A_X87 | A_SSE | A_MMX))) {
         return false;
     }
     if (row->map == MAP_0F) {
