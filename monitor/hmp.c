@@ -208,9 +208,18 @@ static void cmd_quit(Monitor *mon, const char *args, GString *out)
     run_request_exit(mon->host->machine->run, CAUSE_HOST_QUIT, 0);
 }
 
+/* The next command finds it done. */
+static void serve(const Monitor *mon)
+{
+    if (mon->host->serve) {
+        mon->host->serve(mon->host->opaque);
+    }
+}
+
 static void cmd_stop(Monitor *mon, const char *args, GString *out)
 {
     run_request_stop(mon->host->machine->run);
+    serve(mon);
 }
 
 static void cmd_cont(Monitor *mon, const char *args, GString *out)
@@ -220,11 +229,13 @@ static void cmd_cont(Monitor *mon, const char *args, GString *out)
         return;
     }
     run_request_cont(mon->host->machine->run);
+    serve(mon);
 }
 
 static void cmd_reset(Monitor *mon, const char *args, GString *out)
 {
     run_request_reset(mon->host->machine->run, CAUSE_HOST_QUIT);
+    serve(mon);
 }
 
 static void cmd_powerdown(Monitor *mon, const char *args, GString *out)

@@ -14,6 +14,7 @@ typedef struct MonitorHost {
     const char *prompt;  /* "(rhea) " */
     const char *version; /* "0.1.0" */
     const char *name;    /* of the program, for the greeting */
+    void (*serve)(void *opaque); /* do now what was requested of the machine's run control; NULL: it is done in time */
     void (*power_button)(void *opaque);
     bool (*accel_switch)(void *opaque, const char *name, GError **error); /* another engine */
     void (*list_chardevs)(void *opaque, GString *out); /* one line each */

@@ -194,6 +194,15 @@ static void power_button(void *opaque)
     vm->board->power_button(vm->machine);
 }
 
+static void serve_requests(void *opaque)
+{
+    Vm *vm = opaque;
+    RunRequests asked;
+    if (!vm->quit && run_take_requests(vm->machine->run, &asked)) {
+        handle_requests(vm, &asked);
+    }
+}
+
 static bool switch_engine(void *opaque, const char *name, GError **error)
 {
     Vm *vm = opaque;
@@ -257,6 +266,7 @@ static bool create_monitors(Vm *vm, GError **error)
         .version = RHEA_VERSION,
         .name = c->strict ? "QEMU 7.2.0" : "Rhea " RHEA_VERSION,
         .power_button = power_button,
+        .serve = serve_requests,
         .accel_switch = switch_engine,
         .list_chardevs = list_chardevs,
         .opaque = vm,
