@@ -215,6 +215,10 @@ void kvm_handle_exit(KvmVcpu *v)
     case KVM_EXIT_DEBUG:
         kvm_debug_exit(v);
         break;
+    case KVM_EXIT_HYPERV: /* of interfaces that no guest here was told of */
+        v->run->hyperv.u.hcall.result = 2; /* HV_STATUS_INVALID_HYPERCALL_CODE */
+        v->unfinished = true;
+        break;
     case KVM_EXIT_DIRTY_RING_FULL:
         kvm_ring_full(v);
         break;

@@ -309,6 +309,7 @@ static int fake_ioctl(void *opaque, int fd, unsigned long request, void *arg)
     Fake *f = opaque;
     f->calls++;
     if (f->fail_at && --f->fail_at == 0) {
+        f->failed = request;
         return -f->fail_errno;
     }
     switch (request) {

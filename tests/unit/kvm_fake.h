@@ -21,6 +21,7 @@ struct Fake {
     unsigned lacks;              /* a KVM_CAP_*, 0: none */
     unsigned fail_at;            /* the n-th ioctl from now fails, 1 is the next; 0: none */
     int fail_errno;
+    unsigned long failed;        /* the request that did; 0: none yet */
     unsigned calls;              /* ioctls so far */
     bool fragment;               /* finishing an exit asks for the next piece of the same access, once */
     int storm;                   /* so many KVM_RUNs return -EINTR and -EAGAIN in turn */
