@@ -34,6 +34,7 @@ typedef struct Group {
 struct Hoist {
     Group group[MAX_GROUPS];
     unsigned num;
+    bool loads;                  /* operands take registers of the guest's that live in memory through H_ADDR */
     int64_t moved[16], turn[16]; /* registers: since the turn's beginning, in all of it */
     unsigned changed, unknown;   /* bit n: register n changes; and not by such steps */
     unsigned counter;            /* the register that tells the turns */
@@ -88,15 +89,16 @@ static bool steady(const Hoist *h, unsigned reg)
     return reg >= 16 || !(h->changed >> reg & 1);
 }
 
-/* A register that moves must be one of the host's, and only one of them may. */
+/* Only one of an operand's registers may move.  If that is none of the host's, it is loaded for each use. */
 static bool new_group(Hoist *h, const MemOperand *x, int64_t at)
 {
     const Place *p = &x->place;
     bool moving_base = !steady(h, p->base), moving_index = !steady(h, p->index);
-    if (h->num == MAX_GROUPS || (moving_base && moving_index) || (moving_base && host_of(p->base) == H_NONE) ||
-        (moving_index && host_of(p->index) == H_NONE)) {
+    unsigned moving = moving_base ? p->base : moving_index ? p->index : (unsigned)REG_ZERO;
+    if (h->num == MAX_GROUPS || (moving_base && moving_index)) {
         return false;
     }
+    h->loads |= moving < 16 && host_of(moving) == H_NONE;
     h->group[h->num++] = (Group){.place = *p, .lo = at, .hi = at + x->bytes, .step = along(p, h->turn), .align = (uint8_t)x->align,
                                  .write = x->write, .by_base = moving_base, .by_index = moving_index};
     return true;
@@ -193,7 +195,7 @@ static uint32_t choose_registers(Hoist *h, uint32_t free)
 {
     static const uint8_t order[] = {H_ADDR, H_T1, H_T2};
     uint32_t used = 0;
-    if (h->num > (unsigned)__builtin_popcount(free)) {
+    if (h->loads || h->num > (unsigned)__builtin_popcount(free)) {
         free &= ~(1u << H_ADDR); /* the others come through it */
     }
     for (unsigned n = 0, k = 0; n < h->num; n++) {
@@ -339,17 +341,22 @@ bool tr_hoisted(Tr *t, const MemOperand *x, HostOp *m)
             (x->align && (x->align > g->align || (at - g->lo) % x->align))) {
             continue;
         }
-        unsigned reg = g->reg;
+        unsigned reg = g->reg, moving = g->by_base ? p->base : g->by_index ? p->index : (unsigned)REG_ZERO;
+        bool loads = moving < 16 && host_of(moving) == H_NONE;
+        if (loads && reg == H_NONE) {
+            return false; /* both would be in H_ADDR */
+        }
         if (reg == H_NONE) {
             reg = H_ADDR;
             asm_load64(&t->a, reg, home(h, g));
         }
+        moving = moving < 16 ? tr_use(t, moving, H_ADDR) : moving;
         if (p->base == REG_IP) {
             *m = op_mem(reg, (int32_t)(at - g->lo));
         } else if (g->by_index) {
-            *m = op_sib(reg, host_of(p->index), p->scale, (int32_t)p->at);
+            *m = op_sib(reg, moving, p->scale, (int32_t)p->at);
         } else {
-            *m = g->by_base ? op_sib(host_of(p->base), reg, 0, (int32_t)p->at) : op_mem(reg, (int32_t)p->at);
+            *m = g->by_base ? op_sib(moving, reg, 0, (int32_t)p->at) : op_mem(reg, (int32_t)p->at);
         }
         return true;
     }
