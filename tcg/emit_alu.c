@@ -253,9 +253,31 @@ static bool one_operand(Tr *t, const Insn *i, unsigned ext, FlagUse use)
     return true;
 }
 
+FlagUse step_flags(const Tr *t)
+{
+    return t->live[t->n] & LIVE_C ? FLAGS_NEEDED : FLAGS_REPLACED;
+}
+
+void emit_step(Tr *t, const Insn *i, const EOp *e, unsigned guest, bool dec)
+{
+    bool told = t->live[t->n] && guest != H_NONE;
+    if (told && (t->live[t->n] & LIVE_C)) {
+        asm_op(&t->a, 0, ENC_0F, 0x92, 0, CPU_MEM(jit_kept)); /* setc */
+    }
+    tr_op_ext(t, e, ENC_1, i->osize ? 0xff : 0xfe, dec);
+    tr_e_done(t, e);
+    FlagDesc d = {.kind = dec ? DESC_DEC : DESC_INC, .log2 = i->osize, .a = (uint8_t)guest, .b = H_NONE};
+    tr_flags_set(t, told ? d : no_desc);
+}
+
 bool emit_incdec(Tr *t, const Insn *i)
 {
-    return one_operand(t, i, i->modrm >> 3 & 1, t->live[t->n] & LIVE_C ? FLAGS_NEEDED : FLAGS_REPLACED);
+    EOp e;
+    if (!tr_e(t, i, i->osize, E_READ | E_WRITE, step_flags(t), &e)) {
+        return false;
+    }
+    emit_step(t, i, &e, is_mem(i) || e.high ? H_NONE : i->osize ? i->rm : i->rm8 >> 3, i->modrm >> 3 & 1);
+    return true;
 }
 
 bool emit_group3(Tr *t, const Insn *i)

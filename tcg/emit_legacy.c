@@ -131,10 +131,8 @@ static bool loop(Tr *t, const Insn *i)
 static bool incdec(Tr *t, const Insn *i)
 {
     EOp e;
-    FlagUse use = t->live[t->n] & LIVE_C ? FLAGS_NEEDED : FLAGS_REPLACED;
-    tr_e_reg(t, i->rm, false, i->osize, E_READ | E_WRITE, use, &e);
-    tr_op_ext(t, &e, ENC_1, 0xff, i->opcode >> 3 & 1);
-    tr_flags_set(t, no_desc);
+    tr_e_reg(t, i->rm, false, i->osize, E_READ | E_WRITE, step_flags(t), &e);
+    emit_step(t, i, &e, i->rm, i->opcode >> 3 & 1);
     return true;
 }
 

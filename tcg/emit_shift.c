@@ -20,7 +20,7 @@ static FlagDesc keep_shifted(Tr *t, const Insn *i, const EOp *e)
         return no_desc;
     }
     unsigned h = e->op.mem ? tr_use(t, i->rm, H_T2) : e->op.reg;
-    asm_store64(&t->a, CPU_MEM(jit_shifted), h);
+    asm_store64(&t->a, CPU_MEM(jit_kept), h);
     return d;
 }
 

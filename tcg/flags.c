@@ -7,7 +7,8 @@
 
 static const uint8_t cc_of[] = {[DESC_ADD] = CC_ADD, [DESC_SUB] = CC_SUB, [DESC_CMP] = CC_CMP,
                                 [DESC_LOGIC] = CC_LOGIC, [DESC_TEST] = CC_TEST, [DESC_SHL] = CC_SHL,
-                                [DESC_SHR] = CC_SHR, [DESC_SAR] = CC_SAR};
+                                [DESC_SHR] = CC_SHR, [DESC_SAR] = CC_SAR,
+                                [DESC_INC] = CC_INC, [DESC_DEC] = CC_DEC};
 
 /* The host register with an operand of the desc, whose bits above the size may be anything. */
 static unsigned operand(Tr *t, unsigned guest, unsigned scratch)
@@ -27,7 +28,12 @@ static bool one_value(const FlagDesc *d)
 
 static bool is_shift(const FlagDesc *d)
 {
-    return d->kind >= DESC_SHL;
+    return d->kind >= DESC_SHL && d->kind <= DESC_SAR;
+}
+
+static bool is_step(const FlagDesc *d)
+{
+    return d->kind >= DESC_INC;
 }
 
 /* What there was before the last of the steps, by SHLX SHRX SARX, which change no flags. */
@@ -35,10 +41,10 @@ static void store_shifted(Tr *t, const FlagDesc *d)
 {
     static const unsigned prefix[] = {[DESC_SHL] = ENC_66, [DESC_SHR] = ENC_F2, [DESC_SAR] = ENC_F3};
     if (d->imm == 1) {
-        asm_load64(&t->a, H_T2, CPU_MEM(jit_shifted));
+        asm_load64(&t->a, H_T2, CPU_MEM(jit_kept));
     } else {
         asm_mov_imm(&t->a, H_T2, (uint64_t)d->imm - 1);
-        asm_vex(&t->a, prefix[d->kind] | (d->log2 == 3 ? ENC_W : 0), ENC_0F38, 0xf7, H_T2, H_T2, CPU_MEM(jit_shifted));
+        asm_vex(&t->a, prefix[d->kind] | (d->log2 == 3 ? ENC_W : 0), ENC_0F38, 0xf7, H_T2, H_T2, CPU_MEM(jit_kept));
     }
     asm_store64(&t->a, CPU_MEM(cc_src), H_T2);
 }
@@ -55,6 +61,9 @@ static void store_desc(Tr *t, const FlagDesc *d)
     }
     if (is_shift(d)) {
         store_shifted(t, d);
+    } else if (is_step(d)) {
+        asm_op(a, 0, ENC_0F, 0xb6, H_T2, CPU_MEM(jit_kept)); /* movzx */
+        asm_store64(a, CPU_MEM(cc_src), H_T2);
     } else if (d->b == H_NONE) {
         asm_store_imm32(a, CPU_MEM(cc_src), d->imm);
     } else {
@@ -137,9 +146,20 @@ static void undo(Tr *t, const FlagDesc *d)
 static void shift_again(Tr *t, const FlagDesc *d)
 {
     static const uint8_t ext[] = {[DESC_SHL] = 4, [DESC_SHR] = 5, [DESC_SAR] = 7};
-    asm_load64(&t->a, H_T2, CPU_MEM(jit_shifted));
+    asm_load64(&t->a, H_T2, CPU_MEM(jit_kept));
     asm_op(&t->a, d->log2 == 3 ? ENC_W : 0, ENC_1, 0xc1, ext[d->kind], op_reg(H_T2));
     asm_byte(&t->a, (uint8_t)d->imm);
+}
+
+static void step_again(Tr *t, const FlagDesc *d)
+{
+    Asm *a = &t->a;
+    bool dec = d->kind == DESC_DEC;
+    unsigned enc = d->log2 == 0 ? ENC_BYTE_RM : d->log2 == 1 ? ENC_66 : d->log2 == 3 ? ENC_W : 0;
+    asm_op(a, 0, ENC_0F, 0xba, 4, CPU_MEM(jit_kept)); /* bt, 0: the carry */
+    asm_byte(a, 0);
+    asm_lea64(a, H_T2, op_mem(operand(t, d->a, H_T2), dec ? 1 : -1));
+    asm_op(a, enc, ENC_1, d->log2 ? 0xff : 0xfe, dec, op_reg(H_T2));
 }
 
 void tr_flags_load(Tr *t)
@@ -156,6 +176,8 @@ void tr_flags_load(Tr *t)
         redo(t, d, H_T2, d->kind == DESC_ADD ? 0x00 : 0x38, 0x80, d->kind == DESC_ADD ? 0 : 7);
     } else if (is_shift(d)) {
         shift_again(t, d);
+    } else if (is_step(d)) {
+        step_again(t, d);
     } else if (d->kind == DESC_CMP) {
         redo(t, d, operand(t, d->a, H_T2), 0x38, 0x80, 7);
     } else {

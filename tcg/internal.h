@@ -140,7 +140,8 @@ const uint8_t *runtime_emit_load_flags(Asm *a, const uint8_t *slow);
 /* How OSZAPC could be had again, from registers that still hold what made them. */
 typedef enum DescKind {
     DESC_NONE, DESC_ADD, DESC_SUB, DESC_CMP, DESC_LOGIC, DESC_TEST,
-    DESC_SHL, DESC_SHR, DESC_SAR, /* of X86Cpu.jit_shifted, by imm > 0 */
+    DESC_SHL, DESC_SHR, DESC_SAR, /* of X86Cpu.jit_kept, by imm > 0 */
+    DESC_INC, DESC_DEC,           /* the carry is in X86Cpu.jit_kept */
 } DescKind;
 typedef struct FlagDesc {
     DescKind kind;

@@ -365,7 +365,7 @@ struct X86Cpu {
     /* translated code's own, see tcg/internal.h */
     uint32_t jit_mode;   /* jit_mode() while translated code runs */
     uint64_t jit_target, jit_missed; /* scratch */
-    uint64_t jit_shifted;            /* what was shifted last, for its flags */
+    uint64_t jit_kept;               /* by shifts, INC and DEC for their flags */
     uintptr_t jit_held[4]; /* the host's addresses of checked guest memory, while a block runs */
     uint64_t jit_turns_end; /* of a loop's counter, after the turns that were checked for */
     const struct Jit *jit;
