@@ -64,12 +64,26 @@ bool interp_step_whole(X86Cpu *cpu)
     return true;
 }
 
-bool interp_next_is_vector(X86Cpu *cpu)
+/* In 64-bit code all that pushes has A_D64. */
+static bool only_computes(const X86Cpu *cpu, const Insn *i)
+{
+    uint32_t attr = insn_row(i)->attr;
+    if ((attr & A_END) && (attr & A_CC)) {
+        return cpu->code64;
+    }
+    return cpu->code64 && !(attr & (A_END | A_D64 | A_REP | A_IO | A_PRIV | A_SYS | A_NODIFF)) &&
+           !((attr & A_STORE) && (i->flags & INSN_MEM));
+}
+
+InterpNext interp_next(X86Cpu *cpu)
 {
     Insn insn;
     if (_setjmp(cpu->unwind) != 0) {
-        return false;
+        return NEXT_OTHER;
     }
     insn_fetch(cpu, &insn);
-    return insn.fn && (insn_row(&insn)->attr & (A_X87 | A_MMX | A_SSE));
+    return !insn.fn                                                  ? NEXT_OTHER
+           : insn_row(&insn)->attr & (A_X87 | A_MMX | A_SSE) ? NEXT_VECTOR
+           : only_computes(cpu, &insn)                              ? NEXT_PLAIN
+                                                                     : NEXT_OTHER;
 }

@@ -14,5 +14,10 @@ bool interp_step_one(X86Cpu *cpu);
  * The same with breakpoints, single step, interrupt shadows and RF looked at.  False: cpu_deliver_pending() is due.
  */
 bool interp_step_whole(X86Cpu *cpu);
-/* Is the next instruction one of x87, MMX, SSE or AVX?  False, too, when it cannot be fetched. */
-bool interp_next_is_vector(X86Cpu *cpu);
+/* What the next instruction is. */
+typedef enum InterpNext {
+    NEXT_OTHER,  /* also when it cannot be fetched */
+    NEXT_PLAIN,  /* changes no more than general registers, flags and RIP; not every such instruction is found to be one */
+    NEXT_VECTOR, /* of x87, MMX, SSE or AVX */
+} InterpNext;
+InterpNext interp_next(X86Cpu *cpu);

@@ -9,10 +9,11 @@
 /*
  * How many instructions the interpreter does before KVM gets the processor back.  Without paging: when KVM fails at the
  * very place where it got it, the next run is twice as long; a run that KVM could continue halves it.  With paging: the
- * one instruction, and those of vectors behind it, which KVM would fail at next.  No more, because a KVM that shadows
- * page tables does not see what we write: an ordinary store, done here, could leave it with a stale table.
+ * one instruction, and those of vectors behind it, which KVM would fail at next, with not too many between them that only
+ * compute.  No others, because a KVM that shadows page tables does not see what we write: an ordinary store, done here,
+ * could leave it with a stale table.
  */
-enum { BURST_MIN = 1, BURST_MAX = 4096 };
+enum { BURST_MIN = 1, BURST_MAX = 4096, PLAIN_MAX = 32 };
 
 /* A delivery that faults unwinds to here with the next exception in cpu->exc. */
 static bool deliver_raised(KvmVcpu *v)
@@ -86,12 +87,21 @@ static bool one_instruction(KvmVcpu *v)
     return on;
 }
 
+/* With paging. */
+static bool worth_doing(X86Cpu *cpu, unsigned *plain)
+{
+    InterpNext next = interp_next(cpu);
+    *plain = next == NEXT_PLAIN ? *plain + 1 : 0;
+    return next != NEXT_OTHER && *plain <= PLAIN_MAX;
+}
+
 static void interpret(KvmVcpu *v)
 {
     X86Cpu *cpu = v->cpu;
     bool paging = cpu->cr0 & CR0_PG;
+    unsigned plain = 0;
     for (unsigned n = 0; n == 0 || cpu->shadow || n < (paging ? BURST_MAX : v->rescue_burst); n++) {
-        if (n != 0 && paging && !cpu->shadow && !interp_next_is_vector(cpu)) {
+        if (n != 0 && paging && !cpu->shadow && !worth_doing(cpu, &plain)) {
             return;
         }
         v->count.rescued++;
