@@ -11,8 +11,22 @@ static bool emit_cli(Tr *t)
     return true;
 }
 
+/* Is it one of a pair of SWAPGS with nothing in between?  Nobody can tell that from none. */
+static bool undone(const Tr *t)
+{
+    const Insn *insns = t->src->insns;
+    unsigned before = 0, next = t->n + 1;
+    while (before < t->n && insns[t->n - before - 1].row == insns[t->n].row) {
+        before++;
+    }
+    return before % 2 || (next < t->src->num && insns[next].row == insns[t->n].row);
+}
+
 static bool emit_swapgs(Tr *t)
 {
+    if (undone(t)) {
+        return true;
+    }
     asm_load64(&t->a, H_T1, CPU_MEM(seg[SEG_GS].base));
     asm_load64(&t->a, H_T2, CPU_MEM(msr.kernel_gs_base));
     asm_store64(&t->a, CPU_MEM(seg[SEG_GS].base), H_T2);
@@ -153,8 +167,9 @@ static bool emit_privileged(Tr *t, const Insn *i)
 
 bool emit_system(Tr *t, const Insn *i)
 {
-    if (!tr_code64(t)) {
-        return false;
+    bool kernel = (t->src->mode >> JIT_MODE_CPL_SHIFT & 3) == 0;
+    if (!tr_code64(t)) { /* emit_legacy() has chosen */
+        return kernel && emit_privileged(t, i);
     }
     if (insn_row(i)->feature == FEAT_PKU) {
         return i->modrm == 0xee && emit_rdpkru(t);
@@ -165,5 +180,5 @@ bool emit_system(Tr *t, const Insn *i)
     if (insn_row(i)->map == MAP_0F && i->opcode == 0x05) {
         return emit_syscall(t);
     }
-    return (t->src->mode >> JIT_MODE_CPL_SHIFT & 3) == 0 && emit_privileged(t, i);
+    return kernel && emit_privileged(t, i);
 }

@@ -38,6 +38,84 @@ static HostOp walk_entry(size_t member)
     return op_sib(H_CPU, H_RAX, 0, (int32_t)(offsetof(X86Cpu, walk) + member));
 }
 
+static void push(Asm *a, unsigned reg)
+{
+    if (reg & 8) {
+        asm_byte(a, 0x41);
+    }
+    asm_byte(a, (uint8_t)(0x50 | (reg & 7)));
+}
+
+static void pop(Asm *a, unsigned reg)
+{
+    if (reg & 8) {
+        asm_byte(a, 0x41);
+    }
+    asm_byte(a, (uint8_t)(0x58 | (reg & 7)));
+}
+
+/* RCX, the address of a page, is to be in the TLB of the mode whose offset is RAX; T1 becomes its entry's offset. */
+static uint8_t *emit_look(Asm *a)
+{
+    asm_op(a, 0, ENC_1, 0x8b, H_T1, op_reg(H_RCX));
+    imm8(a, 0xc1, 5, H_T1, PAGE_SHIFT - 5); /* shr */
+    asm_op(a, 0, ENC_1, 0x81, 4, op_reg(H_T1));
+    asm_le(a, (TLB_SIZE - 1) * sizeof(TlbEntry), 4);
+    asm_op(a, ENC_W, ENC_1, 0x01, H_RAX, op_reg(H_T1)); /* add */
+    asm_op(a, ENC_W, ENC_1, 0x3b, H_RCX, op_sib(H_CPU, H_T1, 0, (int32_t)offsetof(X86Cpu, tlb[0][0].rtag)));
+    return asm_jcc(a, 5);
+}
+
+/* The most frequent case without C: up to 8 bytes to be read over the end of a page, both pages in the TLB. */
+static void emit_joined(Asm *a, unsigned reg)
+{
+    enum { MODE_SHIFT = TLB_BITS + 5 };
+    HostOp addend = op_sib(H_CPU, H_T1, 0, (int32_t)offsetof(X86Cpu, tlb[0][0].addend));
+    HostOp copy = op_sib(H_CPU, H_RCX, 0, (int32_t)offsetof(X86Cpu, joined));
+    uint8_t *fail[3];
+    G_STATIC_ASSERT(sizeof(((X86Cpu *)0)->tlb[0]) == 1 << MODE_SHIFT);
+    push(a, H_RDX);
+    push(a, H_T1);
+    asm_op(a, 0, ENC_1, 0x83, 7, op_reg(H_T1)); /* cmp: no write, and the size */
+    asm_byte(a, 8);
+    fail[0] = asm_jcc(a, 7);
+    asm_op(a, 0, ENC_0F, 0xb6, H_RAX, CPU_MEM(mem_mode)); /* movzx */
+    imm8(a, 0xc1, 4, H_RAX, MODE_SHIFT);
+    asm_mov_rr(a, H_RCX, reg);
+    asm_op(a, ENC_W, ENC_1, 0x81, 1, op_reg(H_RCX)); /* or: the second page */
+    asm_le(a, PAGE_SIZE - 1, 4);
+    asm_lea64(a, H_RCX, op_mem(H_RCX, 1));
+    fail[1] = emit_look(a);
+    asm_load64(a, H_RDX, addend);
+    asm_load64(a, H_RDX, op_sib(H_RDX, H_RCX, 0, 0));
+    asm_mov_rr(a, H_RCX, reg);
+    asm_op(a, ENC_W, ENC_1, 0x81, 4, op_reg(H_RCX)); /* and: the first */
+    asm_le(a, (uint32_t)PAGE_MASK, 4);
+    fail[2] = emit_look(a);
+    asm_op(a, ENC_W, ENC_1, 0x03, H_RCX, addend);
+    asm_load64(a, H_RAX, op_mem(H_RCX, PAGE_SIZE - 8));
+    asm_op(a, 0, ENC_1, 0x8d, H_RCX, op_sib(H_NONE, reg, 3, 0)); /* lea: bits, modulo 64 */
+    asm_op(a, ENC_W, ENC_0F, 0xad, H_RDX, op_reg(H_RAX));        /* shrd rax, rdx, cl */
+    asm_op(a, 0, ENC_1, 0x8b, H_RCX, op_reg(reg));
+    imm8(a, 0x83, 4, H_RCX, 31); /* and */
+    asm_store64(a, copy, H_RAX);
+    asm_lea64(a, H_RAX, copy);
+    asm_mov_rr(a, H_T1, H_RAX);
+    asm_op(a, ENC_W, ENC_1, 0x29, reg, op_reg(H_T1)); /* sub */
+    asm_mov_rr(a, reg, H_RAX);
+    asm_op(a, ENC_W, ENC_1, 0x85, reg, op_reg(reg)); /* test: what follows changes no flags */
+    asm_lea64(a, H_RSP, op_mem(H_RSP, 8));
+    pop(a, H_RDX);
+    pop(a, H_RCX);
+    pop(a, H_RAX);
+    asm_byte(a, 0xc3);
+    for (unsigned n = 0; n < 3; n++) {
+        asm_patch(fail[n], a->p);
+    }
+    pop(a, H_T1);
+    pop(a, H_RDX);
+}
+
 /*
  * Returns at once where nothing will be found, page faults most of all: `reg` does not reach into another page, and the
  * paging-structure cache does not know its table, or its entry there says no.  All other registers stay.
@@ -47,8 +125,8 @@ static void emit_hopeless(Asm *a, unsigned reg)
     enum { PTE_P = 1, PTE_W_SHIFT = 1 };
     uint8_t *fail[3];
     G_STATIC_ASSERT(sizeof(WalkEntry) == 1 << 5);
-    asm_byte(a, 0x50); /* push rax */
-    asm_byte(a, 0x51); /* push rcx */
+    push(a, H_RAX);
+    push(a, H_RCX);
     asm_op(a, 0, ENC_0F, 0xb6, H_RCX, op_reg(H_T1));                       /* movzx: the size */
     asm_op(a, 0, ENC_1, 0x8d, H_RAX, op_sib(reg, H_RCX, 0, -1));           /* lea */
     asm_op(a, 0, ENC_1, 0x31, reg, op_reg(H_RAX));                         /* xor eax, reg */
@@ -84,14 +162,15 @@ static void emit_hopeless(Asm *a, unsigned reg)
     for (unsigned n = 0; n < 3; n++) {
         asm_patch(fail[n], a->p);
     }
-    asm_byte(a, 0x59);
-    asm_byte(a, 0x58);
+    pop(a, H_RCX);
+    pop(a, H_RAX);
     asm_op(a, 0, ENC_1, 0x31, reg, op_reg(reg)); /* xor: ZF */
     asm_byte(a, 0xc3);
     asm_patch(crosses, a->p);
+    emit_joined(a, reg);
     asm_patch(hope, a->p);
-    asm_byte(a, 0x59);
-    asm_byte(a, 0x58);
+    pop(a, H_RCX);
+    pop(a, H_RAX);
 }
 
 /* In: `reg`, the address; T1, what to find.  Out: `reg`, the host's address, and T1, the addend; ZF: nothing. */

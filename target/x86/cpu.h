@@ -375,7 +375,7 @@ struct X86Cpu {
     uint32_t itlb[ITLB_LOCAL + ITLB_GLOBAL];
     uint32_t jit_host_mxcsr; /* what handlers written in C run with */
     uint8_t vec_live;   /* VEC_*: what of v[0..15] and mxcsr is in the host's registers, while translated code runs */
-    uint8_t joined[64] __attribute__((aligned(32))); /* what mem_find() has put together */
+    uint8_t joined[64] __attribute__((aligned(64))); /* what mem_find() has put together: in one line of the cache */
     void (*kick)(X86Cpu *cpu); /* set by the accelerator; any thread: look at `events` soon */
 
     jmp_buf unwind;     /* where cpu_raise() goes */
