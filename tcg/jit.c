@@ -130,7 +130,7 @@ uintptr_t jit_enter(Jit *jit, const uint8_t *entry)
 uintptr_t jit_run(Jit *jit, const JitCode *code)
 {
     jit->cpu->jit_mode = code->mode;
-    return jit_enter(jit, code->entry[code->mode & JIT_MODE_ALONE ? JIT_ENTRY_BODY : JIT_ENTRY_LOOP]);
+    return jit_enter(jit, jit_entry(code, code->mode & JIT_MODE_ALONE ? JIT_ENTRY_BODY : JIT_ENTRY_LOOP));
 }
 
 void jit_set_alone(Jit *jit, bool alone)
@@ -144,19 +144,19 @@ void jit_connect(Jit *jit, uintptr_t jump, const JitCode *code)
     /* The jump is where its displacement lies in the executable mapping, and how it may enter in the lowest two bits.  The
        displacement is aligned and written through the other mapping: whoever runs it goes to the old or the new place. */
     uint8_t *at = (uint8_t *)(jump & ~(uintptr_t)3);
-    int32_t d = (int32_t)(code->entry[jump & 3] - (at + 4));
+    int32_t d = (int32_t)(jit_entry(code, (JitEntry)(jump & 3)) - (at + 4));
     int32_t *place = (int32_t *)(void *)(jit->rw + (at - jit->rx));
     __atomic_store_n(place, d, __ATOMIC_RELEASE);
 }
 
 void jit_disable(Jit *jit, JitCode *code, const JitCode *instead)
 {
-    uint8_t *at = jit->rw + (code->entry[JIT_ENTRY_BODY] - jit->rx);
+    uint8_t *at = jit->rw + (jit_entry(code, JIT_ENTRY_BODY) - jit->rx);
     if (!code->disabled) {
         memcpy(code->body, at, sizeof(code->body));
         code->disabled = true;
     }
-    int32_t d = (int32_t)((instead ? instead->entry[JIT_ENTRY_CHECKED] : code->leave) - (code->entry[JIT_ENTRY_BODY] + 5));
+    int32_t d = (int32_t)((instead ? jit_entry(instead, JIT_ENTRY_CHECKED) : code->leave) - (jit_entry(code, JIT_ENTRY_BODY) + 5));
     at[0] = 0xe9;
     memcpy(at + 1, &d, 4);
 }
@@ -164,14 +164,14 @@ void jit_disable(Jit *jit, JitCode *code, const JitCode *instead)
 void jit_enable(Jit *jit, JitCode *code)
 {
     if (code->disabled) {
-        memcpy(jit->rw + (code->entry[JIT_ENTRY_BODY] - jit->rx), code->body, sizeof(code->body));
+        memcpy(jit->rw + (jit_entry(code, JIT_ENTRY_BODY) - jit->rx), code->body, sizeof(code->body));
         code->disabled = false;
     }
 }
 
 void jit_remember(Jit *jit, const JitCode *code)
 {
-    jit->table[jit_table_index(code->rip)] = (JitPlace){.rip = code->rip, .code = code->entry[JIT_ENTRY_CHECKED]};
+    jit->table[jit_table_index(code->rip)] = (JitPlace){.rip = code->rip, .code = jit_entry(code, JIT_ENTRY_CHECKED)};
 }
 
 JitStats *jit_stats(const Jit *jit)

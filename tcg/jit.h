@@ -44,18 +44,31 @@ typedef enum JitEntry {
     JIT_ENTRIES,
 } JitEntry;
 
-/* One block's host code for one address and mode. */
+/* One block's host code for one address and mode.  Kept small: there is one for each block. */
 typedef struct JitCode {
-    gva_t rip, lin;
-    uint32_t mode;
-    unsigned num_pages;
-    JitPage pages[2];
-    const uint8_t *entry[JIT_ENTRIES];
+    gva_t rip;
     const uint8_t *leave; /* where to go when it may not be run */
+    struct JitCode *next; /* the caller's */
+    uint32_t mode;
+    uint32_t cs_base;     /* jit_code_linear() */
+    uint32_t itlb_id[2];  /* of its pages, as in JitPage */
+    bool global[2];
+    uint8_t num_pages;
+    uint8_t entry[JIT_ENTRIES]; /* bytes from `leave`: jit_entry() */
     uint8_t body[5];      /* while disabled: what was at JIT_ENTRY_BODY */
     bool disabled;
-    struct JitCode *next; /* the caller's */
 } JitCode;
+
+static inline const uint8_t *jit_entry(const JitCode *code, JitEntry how)
+{
+    return code->leave + code->entry[how];
+}
+
+/* The linear address of its first byte. */
+static inline gva_t jit_code_linear(const JitCode *code)
+{
+    return code->cs_base ? (uint32_t)(code->rip + code->cs_base) : code->rip;
+}
 
 /* Identity of a mapping for fetches: never 0, and the same only for the same page and privilege; 0 if there is none. */
 static inline uint32_t itlb_id(gpa_t phys, bool user)

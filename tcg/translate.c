@@ -389,6 +389,12 @@ void tr_check_still(Tr *t)
     check_attention(t);
 }
 
+static uint8_t entry_here(const Tr *t)
+{
+    g_assert(t->a.p - t->leave <= UINT8_MAX);
+    return (uint8_t)(t->a.p - t->leave);
+}
+
 /* What leads from the code to the instructions, for jit_site(), and the way out for checks that fail; then the checks. */
 static void emit_entry(Tr *t, JitCode *out)
 {
@@ -402,7 +408,7 @@ static void emit_entry(Tr *t, JitCode *out)
     out->leave = jit_rx(t->jit, a->p);
     asm_mov_imm(a, H_ADDR, src->rip);
     asm_jmp_to(a, t->jit->recheck);
-    out->entry[JIT_ENTRY_CHECKED] = jit_rx(t->jit, a->p);
+    out->entry[JIT_ENTRY_CHECKED] = entry_here(t);
     check_mapping(t, 0);
     if (two) { /* a jump from the first page knows nothing about the second */
         check_mapping(t, 1);
@@ -412,10 +418,10 @@ static void emit_entry(Tr *t, JitCode *out)
     if (src->mode & JIT_MODE_CS_BASE) {
         check32(t, CPU_MEM(seg[SEG_CS].base), (uint32_t)(src->lin - src->rip));
     }
-    out->entry[JIT_ENTRY_LOOP] = two ? out->entry[JIT_ENTRY_CHECKED] : jit_rx(t->jit, a->p);
+    out->entry[JIT_ENTRY_LOOP] = two ? out->entry[JIT_ENTRY_CHECKED] : entry_here(t);
     t->looks = a->p;
     tr_check_still(t);
-    out->entry[JIT_ENTRY_BODY] = two ? out->entry[JIT_ENTRY_CHECKED] : jit_rx(t->jit, a->p);
+    out->entry[JIT_ENTRY_BODY] = two ? out->entry[JIT_ENTRY_CHECKED] : entry_here(t);
 }
 
 void tr_insns(Tr *t)
@@ -513,8 +519,12 @@ static void emit_cold(Tr *t)
 bool jit_translate(Jit *jit, const JitSource *src, JitCode *out)
 {
     Tr *t = begin(jit, src);
-    *out = (JitCode){.rip = src->rip, .lin = src->lin, .mode = src->mode, .num_pages = src->num_pages};
-    memcpy(out->pages, src->pages, sizeof(out->pages));
+    *out = (JitCode){.rip = src->rip, .cs_base = (uint32_t)(src->lin - src->rip), .mode = src->mode,
+                     .num_pages = (uint8_t)src->num_pages};
+    for (unsigned n = 0; n < src->num_pages; n++) {
+        out->itlb_id[n] = src->pages[n].itlb_id;
+        out->global[n] = src->pages[n].global;
+    }
     emit_entry(t, out);
     tr_vectors_enter(t);
     if (t->loops && tr_hoist(t, t->looks)) {

@@ -72,6 +72,19 @@ void *block_alloc(BlockCache *c, size_t size)
     return p;
 }
 
+void block_link(InterpVcpu *v, Block *from, Block *to)
+{
+    if (!from->link) {
+        from->link = block_alloc(v->cache, 2 * sizeof(BlockLink));
+        if (!from->link) {
+            return;
+        }
+        from->link[0] = from->link[1] = (BlockLink){.tlb_gen = ~0ull};
+    }
+    from->link[from->next_link] = (BlockLink){.lin = code_linear(v->cpu), .tlb_gen = v->cpu->tlb_gen, .block = to};
+    from->next_link ^= 1;
+}
+
 /*
  * Places 16 bytes apart, as functions are, have buckets side by side: code that is met in order meets few cache lines.  The
  * bits below and above stir.
@@ -218,7 +231,7 @@ static Block *add_block(InterpVcpu *v, Block *b, Block *older)
     b->linkable = !(last->attr & A_END) || !(last->attr & A_SYS);
     b->next_link = 0;
     b->code = NULL;
-    b->link[0] = b->link[1] = (BlockLink){.tlb_gen = ~0ull};
+    b->link = NULL;
     b->older = older;
     block_forget_oldest(c, b);
     block_list(c, b);

@@ -59,7 +59,7 @@ static void run_blocks(InterpVcpu *v, Block *b)
                 return;
             }
             if (likely(v->cache->flushes == flushes)) { /* else b is gone */
-                block_link(cpu, b, next);
+                block_link(v, b, next);
             }
         }
         b = next;

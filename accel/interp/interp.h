@@ -52,7 +52,7 @@ struct Block {
     struct JitCode *code;     /* its translations, one for each address and mode, the last used first */
     bool linkable;            /* ends in a near transfer or by its length: CPL and code size stay */
     uint8_t next_link;        /* which of the two is replaced next */
-    BlockLink link[2];
+    BlockLink *link;          /* two of them, once the interpreter has been through it; or NULL */
     gpa_t phys;               /* of the first byte */
     Block *next;              /* in the hash bucket */
     Insn insns[];
@@ -107,7 +107,10 @@ static inline gva_t code_linear(const X86Cpu *cpu)
 static inline Block *block_follow(const X86Cpu *cpu, const Block *from)
 {
     gva_t lin = code_linear(cpu);
-    const BlockLink *l = &from->link[0];
+    const BlockLink *l = from->link;
+    if (!l) {
+        return NULL;
+    }
     if (l->lin != lin) {
         l++;
     }
@@ -119,11 +122,7 @@ static inline Block *block_follow(const X86Cpu *cpu, const Block *from)
 }
 
 /* Remember that `from` went to `to`, which starts at cs:rip. */
-static inline void block_link(const X86Cpu *cpu, Block *from, Block *to)
-{
-    from->link[from->next_link] = (BlockLink){.lin = code_linear(cpu), .tlb_gen = cpu->tlb_gen, .block = to};
-    from->next_link ^= 1;
-}
+void block_link(InterpVcpu *v, Block *from, Block *to);
 
 BlockCache *block_cache_new(size_t arena_size, struct Ram *ram);
 void block_cache_free(BlockCache *cache);

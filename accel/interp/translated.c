@@ -3,6 +3,7 @@
 #include "accel/interp/interp.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "accel/tcg/chaos.h"
 #include "accel/tcg/check.h"
@@ -16,20 +17,20 @@ static JitPage page_of(const X86Cpu *cpu, const FetchEntry *f, const uint64_t *c
                      .changed = ram_owns(cpu->machine->ram, f->host) ? changed : NULL};
 }
 
-static bool same_mapping(const JitPage *a, const JitPage *b, unsigned num)
+static bool same_place(const JitCode *a, const JitCode *b)
 {
-    while (num-- > 0) {
-        if (a[num].itlb_id != b[num].itlb_id || a[num].global != b[num].global) {
+    return a->rip == b->rip && a->cs_base == b->cs_base && a->mode == b->mode &&
+           memcmp(a->itlb_id, b->itlb_id, sizeof(a->itlb_id)) == 0 && memcmp(a->global, b->global, sizeof(a->global)) == 0;
+}
+
+static bool is_for(const JitCode *code, const JitSource *source)
+{
+    for (unsigned n = 0; n < source->num_pages; n++) {
+        if (code->itlb_id[n] != source->pages[n].itlb_id || code->global[n] != source->pages[n].global) {
             return false;
         }
     }
-    return true;
-}
-
-static bool same_place(const JitCode *a, const JitCode *b)
-{
-    return a->rip == b->rip && a->lin == b->lin && a->mode == b->mode &&
-           same_mapping(a->pages, b->pages, b->num_pages);
+    return code->rip == source->rip && jit_code_linear(code) == source->lin && code->mode == source->mode;
 }
 
 /* Jumps that lead to code of the block's older versions go on to the present one. */
@@ -56,8 +57,7 @@ static JitCode *code_for(InterpVcpu *v, Block *b, const CodePages *pages, uint32
     }
     for (JitCode **link = &b->code; *link; link = &(*link)->next) {
         JitCode *c = *link;
-        if (c->rip == source.rip && c->lin == source.lin && c->mode == source.mode &&
-            same_mapping(c->pages, source.pages, c->num_pages)) {
+        if (is_for(c, &source)) {
             *link = c->next;
             c->next = b->code;
             b->code = c;
@@ -88,14 +88,14 @@ JitCode *block_code_alone(InterpVcpu *v, Block *b, const CodePages *pages)
 void code_mapped(X86Cpu *cpu, const JitCode *code)
 {
     for (unsigned n = 0; n < code->num_pages; n++) {
-        cpu->itlb[itlb_slot(code->pages[n].global, code->lin + n * PAGE_SIZE)] = code->pages[n].itlb_id;
+        cpu->itlb[itlb_slot(code->global[n], jit_code_linear(code) + n * PAGE_SIZE)] = code->itlb_id[n];
     }
 }
 
 /* One line a block, as -d exec prints. */
 static void log_exec(const X86Cpu *cpu, const JitCode *code)
 {
-    log_printf("Trace %u: %p [%016" PRIx64 "/%x]\n", cpu->index, (const void *)code->entry[JIT_ENTRY_LOOP], code->rip,
+    log_printf("Trace %u: %p [%016" PRIx64 "/%x]\n", cpu->index, (const void *)jit_entry(code, JIT_ENTRY_LOOP), code->rip,
                code->mode);
 }
 

@@ -117,7 +117,7 @@ static void set_enabled(Check *c, const Block *b, const CheckPlace *end, bool en
 {
     Jit *jit = c->v->cache->jit;
     for (JitCode *code = b ? b->code : NULL; code; code = code->next) {
-        if (code->rip == end->rip && code->lin == end->lin && !(code->mode & JIT_MODE_ALONE)) {
+        if (code->rip == end->rip && jit_code_linear(code) == end->lin && !(code->mode & JIT_MODE_ALONE)) {
             if (enabled) {
                 jit_enable(jit, code);
             } else {

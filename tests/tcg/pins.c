@@ -193,7 +193,7 @@ static void pin(Pin *p, const Sequence *s, const FeatureSet *features, GString *
         append_text(p, bytes + at, p->insns[n].len, 0x401000 + at, out);
     }
     g_string_append(out, "host:\n");
-    p->base = code.entry[JIT_ENTRY_BODY];
+    p->base = jit_entry(&code, JIT_ENTRY_BODY);
     const Tr *t = p->jit->tr;
     append_host(p, p->base, jit_rx(p->jit, t->hot_end), out);
     g_string_append(out, "rarely:\n");
