@@ -278,8 +278,25 @@ void trial_begin(Trial *t, const X86Cpu *real)
     t->cpu->apic_opaque = real->apic_opaque;
 }
 
+/* Pages that the trial read from, as far as there is room. */
+static void note_visited(Trial *t)
+{
+    const X86Cpu *cpu = t->cpu;
+    t->num_visited = 0;
+    for (unsigned log = 0; log < 2; log++) {
+        for (unsigned n = 0; n < MIN(cpu->tlb_logged[log], TLB_LOG) && t->num_visited < TRIAL_VISITED; n++) {
+            unsigned code = cpu->tlb_log[log][n];
+            const TlbEntry *e = &cpu->tlb[code >> TLB_BITS][code & (TLB_SIZE - 1)];
+            if ((e->meta & 1) && !(e->rtag & ~PAGE_MASK)) {
+                t->visited[t->num_visited++] = e->rtag;
+            }
+        }
+    }
+}
+
 void trial_undo(Trial *t)
 {
+    note_visited(t);
     for (unsigned n = 0; n < t->num_pages; n++) {
         TrialPage *p = g_ptr_array_index(t->pages, n);
         memcpy(p->after, p->host, PAGE_SIZE);
@@ -300,6 +317,30 @@ void trial_restore(const Trial *t, X86Cpu *real)
     }
 }
 
+/* Is this place in RAM another one than the page tables give for the address? */
+static bool stale(const X86Cpu *real, gva_t lin, const uint8_t *host)
+{
+    const Ram *ram = real->machine->ram;
+    gpa_t phys;
+    return ram_owns(ram, host) &&
+           (!mmu_debug_translate(real, lin, &phys) || (phys < ram->size && phys < GIB && ram->host + phys != host));
+}
+
+static bool page_stale(const X86Cpu *real, unsigned mode, gva_t page)
+{
+    const TlbEntry *e = &real->tlb[mode][(page >> PAGE_SHIFT) & (TLB_SIZE - 1)];
+    if (e->rtag == page && stale(real, page, (const uint8_t *)(e->addend + page))) {
+        return true;
+    }
+    for (unsigned n = 0; n < 2 * PAGE_SLOTS; n++) {
+        const PageSlot *slot = &real->slot[mode][n / PAGE_SLOTS][n % PAGE_SLOTS];
+        if (slot->limit && (slot->page ^ page) < PAGE_SIZE && stale(real, slot->page, (const uint8_t *)slot->host)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool trial_stale(const Trial *t, const X86Cpu *real)
 {
     unsigned mode = t->before->mem_mode;
@@ -307,10 +348,9 @@ bool trial_stale(const Trial *t, const X86Cpu *real)
         gva_t page = t->cpu->exc.cr2 & PAGE_MASK;
         return real->tlb[mode][(page >> 12) & (TLB_SIZE - 1)].rtag == page;
     }
-    for (unsigned m = 0; m < NUM_MEM_MODES; m++) {
-        for (unsigned i = 0; i < TLB_SIZE; i++) {
-            const TlbEntry *own = &t->cpu->tlb[m][i], *other = &real->tlb[m][i];
-            if ((own->meta & 1) && own->rtag == other->rtag && own->addend != other->addend) {
+    for (unsigned n = 0; n < t->num_visited; n++) {
+        for (unsigned m = 0; m < NUM_MEM_MODES; m++) {
+            if (page_stale(real, m, t->visited[n])) {
                 return true;
             }
         }

@@ -28,6 +28,7 @@ typedef struct TrialEntry {
     bool wide;      /* 8 bytes, else 4 */
 } TrialEntry;
 #define TRIAL_ENTRIES 32
+#define TRIAL_VISITED 128
 
 typedef struct Trial {
     X86Cpu *before; /* the processor's registers when the trial began */
@@ -40,6 +41,8 @@ typedef struct Trial {
     bool live_walks;  /* page walks set A and D, instead of pretending */
     TrialEntry entries[TRIAL_ENTRIES]; /* where they would, or did; those that fit */
     unsigned num_entries;
+    gva_t visited[TRIAL_VISITED]; /* pages that were read from */
+    unsigned num_visited;
     const uint8_t *row_kind; /* by InsnRow: what may be tried */
 } Trial;
 
