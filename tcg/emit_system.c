@@ -11,22 +11,8 @@ static bool emit_cli(Tr *t)
     return true;
 }
 
-/* Is it one of a pair of SWAPGS with nothing in between?  Nobody can tell that from none. */
-static bool undone(const Tr *t)
-{
-    const Insn *insns = t->src->insns;
-    unsigned before = 0, next = t->n + 1;
-    while (before < t->n && insns[t->n - before - 1].row == insns[t->n].row) {
-        before++;
-    }
-    return before % 2 || (next < t->src->num && insns[next].row == insns[t->n].row);
-}
-
 static bool emit_swapgs(Tr *t)
 {
-    if (undone(t)) {
-        return true;
-    }
     asm_load64(&t->a, H_T1, CPU_MEM(seg[SEG_GS].base));
     asm_load64(&t->a, H_T2, CPU_MEM(msr.kernel_gs_base));
     asm_store64(&t->a, CPU_MEM(seg[SEG_GS].base), H_T2);

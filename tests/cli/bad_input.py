@@ -159,7 +159,7 @@ def test_accelerators(c):
         (["-kernel", "GOOD", "-accel", "tcg,tb-size=lots"], 1, "-accel tcg: tb-size takes a number, not 'lots'"),
         (["-kernel", "GOOD", "-accel", "tcg,thread=many"], 1, "-accel tcg: thread takes single or multi, not 'many'"),
         (["-kernel", "GOOD", "-accel", "tcg,chaos=lots"], 1, "-accel tcg: chaos takes off or a number, not 'lots'"),
-        (["-kernel", "GOOD", "-accel", "tcg,check=maybe"], 1, "-accel tcg: check takes on or off, not 'maybe'"),
+        (["-kernel", "GOOD", "-accel", "tcg,check=maybe"], 1, "-accel tcg: check takes on, off or a number from 1 to 256, not 'maybe'"),
         (["-kernel", "GOOD", "-accel", "tcg,thread=single", "-smp", "2"], 1, "thread=single runs one processor"),
         (["-kernel", "GOOD", "-accel", "tcg,tb-size=4", "-smp", "64"], 1, "too small for 64 processors, use 8 or more"),
         (["-accel", "tgc,help"], 1, "-accel: 'tgc' is not an accelerator"),
