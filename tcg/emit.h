@@ -87,9 +87,9 @@ bool emit_alu_imm(Tr *t, const Insn *i);
 bool emit_test(Tr *t, const Insn *i);
 bool emit_test_imm(Tr *t, const Insn *i); /* A8 A9 */
 bool emit_incdec(Tr *t, const Insn *i);
-/* INC and DEC: what they want of the flags; then the operation on e, which is `guest` or H_NONE. */
-FlagUse step_flags(const Tr *t);
-void emit_step(Tr *t, const Insn *i, const EOp *e, unsigned guest, bool dec);
+/* INC and DEC of `guest`, or H_NONE: what they want of the flags; then the operation on that operand, with that use. */
+FlagUse step_flags(Tr *t, unsigned guest);
+void emit_step(Tr *t, const Insn *i, const EOp *e, FlagUse use, unsigned guest, bool dec);
 bool emit_group3(Tr *t, const Insn *i);   /* F6 F7 */
 /* ---- emit_muldiv.c ---- */
 bool emit_mul(Tr *t, const Insn *i, unsigned ext);

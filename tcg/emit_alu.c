@@ -253,15 +253,19 @@ static bool one_operand(Tr *t, const Insn *i, unsigned ext, FlagUse use)
     return true;
 }
 
-FlagUse step_flags(const Tr *t)
+FlagUse step_flags(Tr *t, unsigned guest)
 {
-    return t->live[t->n] & LIVE_C ? FLAGS_NEEDED : FLAGS_REPLACED;
+    if (!(t->live[t->n] & LIVE_C)) {
+        return FLAGS_REPLACED;
+    }
+    /* behind another one, as in a loop that it counts, the carry need not be stored again */
+    return guest != H_NONE && tr_flags_load_carry(t) ? FLAGS_REPLACED : FLAGS_NEEDED;
 }
 
-void emit_step(Tr *t, const Insn *i, const EOp *e, unsigned guest, bool dec)
+void emit_step(Tr *t, const Insn *i, const EOp *e, FlagUse use, unsigned guest, bool dec)
 {
     bool told = t->live[t->n] && guest != H_NONE;
-    if (told && (t->live[t->n] & LIVE_C)) {
+    if (told && use == FLAGS_NEEDED) {
         asm_op(&t->a, 0, ENC_0F, 0x92, 0, CPU_MEM(jit_kept)); /* setc */
     }
     tr_op_ext(t, e, ENC_1, i->osize ? 0xff : 0xfe, dec);
@@ -273,10 +277,13 @@ void emit_step(Tr *t, const Insn *i, const EOp *e, unsigned guest, bool dec)
 bool emit_incdec(Tr *t, const Insn *i)
 {
     EOp e;
-    if (!tr_e(t, i, i->osize, E_READ | E_WRITE, step_flags(t), &e)) {
+    bool high = !i->osize && (i->rm8 & 7);
+    unsigned guest = is_mem(i) || high ? H_NONE : i->osize ? i->rm : i->rm8 >> 3;
+    FlagUse use = step_flags(t, guest);
+    if (!tr_e(t, i, i->osize, E_READ | E_WRITE, use, &e)) {
         return false;
     }
-    emit_step(t, i, &e, is_mem(i) || e.high ? H_NONE : i->osize ? i->rm : i->rm8 >> 3, i->modrm >> 3 & 1);
+    emit_step(t, i, &e, use, guest, i->modrm >> 3 & 1);
     return true;
 }
 

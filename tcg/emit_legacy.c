@@ -131,8 +131,9 @@ static bool loop(Tr *t, const Insn *i)
 static bool incdec(Tr *t, const Insn *i)
 {
     EOp e;
-    tr_e_reg(t, i->rm, false, i->osize, E_READ | E_WRITE, step_flags(t), &e);
-    emit_step(t, i, &e, i->rm, i->opcode >> 3 & 1);
+    FlagUse use = step_flags(t, i->rm);
+    tr_e_reg(t, i->rm, false, i->osize, E_READ | E_WRITE, use, &e);
+    emit_step(t, i, &e, use, i->rm, i->opcode >> 3 & 1);
     return true;
 }
 

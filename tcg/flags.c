@@ -151,13 +151,22 @@ static void shift_again(Tr *t, const FlagDesc *d)
     asm_byte(&t->a, (uint8_t)d->imm);
 }
 
+bool tr_flags_load_carry(Tr *t)
+{
+    if (t->place != FLAGS_IN_DESC || !is_step(&t->desc)) {
+        return false;
+    }
+    asm_op(&t->a, 0, ENC_0F, 0xb6, H_T2, CPU_MEM(jit_kept)); /* movzx, as narrow as it was stored */
+    asm_op(&t->a, 0, ENC_1, 0xf7, 3, op_reg(H_T2));          /* neg */
+    return true;
+}
+
 static void step_again(Tr *t, const FlagDesc *d)
 {
     Asm *a = &t->a;
     bool dec = d->kind == DESC_DEC;
     unsigned enc = d->log2 == 0 ? ENC_BYTE_RM : d->log2 == 1 ? ENC_66 : d->log2 == 3 ? ENC_W : 0;
-    asm_op(a, 0, ENC_0F, 0xba, 4, CPU_MEM(jit_kept)); /* bt, 0: the carry */
-    asm_byte(a, 0);
+    tr_flags_load_carry(t);
     asm_lea64(a, H_T2, op_mem(operand(t, d->a, H_T2), dec ? 1 : -1));
     asm_op(a, enc, ENC_1, d->log2 ? 0xff : 0xfe, dec, op_reg(H_T2));
 }

@@ -329,6 +329,8 @@ static inline bool tr_code64(const Tr *t)
 void tr_flags_clobber(Tr *t);
 /* Bring OSZAPC into the host's flags. */
 void tr_flags_load(Tr *t);
+/* The carry alone, through H_T2, when an INC or DEC has put it into jit_kept; false when it is not there. */
+bool tr_flags_load_carry(Tr *t);
 /* Make cc_* right, whatever the state; host flags stay as they are. */
 void tr_flags_store(Tr *t, const FlagDesc *desc, FlagPlace place);
 void tr_flags_to_cpu(Tr *t);
