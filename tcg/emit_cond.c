@@ -83,9 +83,8 @@ void tr_eflags(Tr *t)
     tr_flags_to_cpu(t);
     t->place = FLAGS_IN_CPU;
     t->desc.kind = DESC_NONE;
-    asm_byte(a, 0x9c); /* pushfq; pop T2: the host's stack is free below */
-    asm_byte(a, 0x41);
-    asm_byte(a, 0x58 | (H_T2 & 7));
+    asm_byte(a, 0x9c); /* pushfq: the host's stack is free below */
+    asm_pop(a, H_T2);
     asm_op(a, 0, ENC_1, 0x81, 4, op_reg(H_T2));
     asm_le(a, FL_OSZAPC, 4);
     asm_op(a, 0, ENC_1, 0x0b, H_T2, CPU_MEM(eflags));

@@ -38,22 +38,6 @@ static HostOp walk_entry(size_t member)
     return op_sib(H_CPU, H_RAX, 0, (int32_t)(offsetof(X86Cpu, walk) + member));
 }
 
-static void push(Asm *a, unsigned reg)
-{
-    if (reg & 8) {
-        asm_byte(a, 0x41);
-    }
-    asm_byte(a, (uint8_t)(0x50 | (reg & 7)));
-}
-
-static void pop(Asm *a, unsigned reg)
-{
-    if (reg & 8) {
-        asm_byte(a, 0x41);
-    }
-    asm_byte(a, (uint8_t)(0x58 | (reg & 7)));
-}
-
 /* RCX, the address of a page, is to be in the TLB of the mode whose offset is RAX; T1 becomes its entry's offset. */
 static uint8_t *emit_look(Asm *a)
 {
@@ -74,8 +58,8 @@ static void emit_joined(Asm *a, unsigned reg)
     HostOp copy = op_sib(H_CPU, H_RCX, 0, (int32_t)offsetof(X86Cpu, joined));
     uint8_t *fail[3];
     G_STATIC_ASSERT(sizeof(((X86Cpu *)0)->tlb[0]) == 1 << MODE_SHIFT);
-    push(a, H_RDX);
-    push(a, H_T1);
+    asm_push(a, H_RDX);
+    asm_push(a, H_T1);
     asm_op(a, 0, ENC_1, 0x83, 7, op_reg(H_T1)); /* cmp: no write, and the size */
     asm_byte(a, 8);
     fail[0] = asm_jcc(a, 7);
@@ -105,15 +89,15 @@ static void emit_joined(Asm *a, unsigned reg)
     asm_mov_rr(a, reg, H_RAX);
     asm_op(a, ENC_W, ENC_1, 0x85, reg, op_reg(reg)); /* test: what follows changes no flags */
     asm_lea64(a, H_RSP, op_mem(H_RSP, 8));
-    pop(a, H_RDX);
-    pop(a, H_RCX);
-    pop(a, H_RAX);
+    asm_pop(a, H_RDX);
+    asm_pop(a, H_RCX);
+    asm_pop(a, H_RAX);
     asm_byte(a, 0xc3);
     for (unsigned n = 0; n < 3; n++) {
         asm_patch(fail[n], a->p);
     }
-    pop(a, H_T1);
-    pop(a, H_RDX);
+    asm_pop(a, H_T1);
+    asm_pop(a, H_RDX);
 }
 
 /*
@@ -125,8 +109,8 @@ static void emit_hopeless(Asm *a, unsigned reg)
     enum { PTE_P = 1, PTE_W_SHIFT = 1 };
     uint8_t *fail[3];
     G_STATIC_ASSERT(sizeof(WalkEntry) == 1 << 5);
-    push(a, H_RAX);
-    push(a, H_RCX);
+    asm_push(a, H_RAX);
+    asm_push(a, H_RCX);
     asm_op(a, 0, ENC_0F, 0xb6, H_RCX, op_reg(H_T1));                       /* movzx: the size */
     asm_op(a, 0, ENC_1, 0x8d, H_RAX, op_sib(reg, H_RCX, 0, -1));           /* lea */
     asm_op(a, 0, ENC_1, 0x31, reg, op_reg(H_RAX));                         /* xor eax, reg */
@@ -162,15 +146,15 @@ static void emit_hopeless(Asm *a, unsigned reg)
     for (unsigned n = 0; n < 3; n++) {
         asm_patch(fail[n], a->p);
     }
-    pop(a, H_RCX);
-    pop(a, H_RAX);
+    asm_pop(a, H_RCX);
+    asm_pop(a, H_RAX);
     asm_op(a, 0, ENC_1, 0x31, reg, op_reg(reg)); /* xor: ZF */
     asm_byte(a, 0xc3);
     asm_patch(crosses, a->p);
     emit_joined(a, reg);
     asm_patch(hope, a->p);
-    pop(a, H_RCX);
-    pop(a, H_RAX);
+    asm_pop(a, H_RCX);
+    asm_pop(a, H_RAX);
 }
 
 /* In: `reg`, the address; T1, what to find.  Out: `reg`, the host's address, and T1, the addend; ZF: nothing. */

@@ -11,22 +11,6 @@
 
 static const uint8_t callee_saved[] = {H_RBX, H_RBP, H_R12, H_R13, H_R14, H_R15};
 
-static void push(Asm *a, unsigned reg)
-{
-    if (reg & 8) {
-        asm_byte(a, 0x41);
-    }
-    asm_byte(a, (uint8_t)(0x50 | (reg & 7)));
-}
-
-static void pop(Asm *a, unsigned reg)
-{
-    if (reg & 8) {
-        asm_byte(a, 0x41);
-    }
-    asm_byte(a, (uint8_t)(0x58 | (reg & 7)));
-}
-
 static void load_guest(Asm *a)
 {
     for (unsigned g = 0; g <= R10; g++) {
@@ -177,7 +161,7 @@ static void to_calls_stack(Asm *a)
 
 static void put_flags(Asm *a, unsigned reg)
 {
-    push(a, reg);
+    asm_push(a, reg);
     asm_byte(a, 0x9d); /* popfq */
 }
 
@@ -211,7 +195,7 @@ static const uint8_t *emit_call_insn(const Jit *jit, Asm *a, bool holding, bool 
     G_STATIC_ASSERT(sizeof(JitHead) == 1 << 4 && MAX_INSNS <= 1 << JIT_SITE_BITS);
     vectors_emit_spill(jit, a);
     find_insn(jit, a);
-    pop(a, H_T2); /* where to return: callee-saved in C */
+    asm_pop(a, H_T2); /* where to return: callee-saved in C */
     store_guest(a);
     to_host_stack(a);
     asm_mov_rr(a, H_RDI, H_CPU);
@@ -221,7 +205,7 @@ static const uint8_t *emit_call_insn(const Jit *jit, Asm *a, bool holding, bool 
     asm_op(a, ENC_W, ENC_1, 0x85, H_RAX, op_reg(H_RAX)); /* test rax, rax */
     uint8_t *stop = asm_jcc(a, 5);
     to_calls_stack(a);
-    push(a, H_T2);
+    asm_push(a, H_T2);
     if (flags) {
         asm_mov_rr(a, H_T1, H_RDX);
     }
@@ -238,13 +222,13 @@ static const uint8_t *emit_call_insn(const Jit *jit, Asm *a, bool holding, bool 
 /* Call function(cpu) from a routine of which H_T2 is where to return; the guest's registers are stored meanwhile. */
 static void call_with_cpu(Asm *a, const void *function)
 {
-    pop(a, H_T2);
+    asm_pop(a, H_T2);
     store_guest(a);
     to_host_stack(a);
     asm_mov_rr(a, H_RDI, H_CPU);
     call_c(a, function);
     to_calls_stack(a);
-    push(a, H_T2);
+    asm_push(a, H_T2);
 }
 
 /* For every CcOp. */
@@ -272,7 +256,7 @@ static const uint8_t *emit_enter(Asm *a)
 {
     const uint8_t *here = a->p; /* uintptr_t enter(X86Cpu *cpu, code): the C caller's frame, then the guest's registers */
     for (unsigned i = 0; i < G_N_ELEMENTS(callee_saved); i++) {
-        push(a, callee_saved[i]);
+        asm_push(a, callee_saved[i]);
     }
     asm_op(a, ENC_W, ENC_1, 0x83, 5, op_reg(H_RSP)); /* sub rsp, 8 */
     asm_byte(a, 8);
@@ -303,7 +287,7 @@ static void emit_exits(Jit *jit, Asm *a)
     asm_op(a, ENC_W, ENC_1, 0x83, 0, op_reg(H_RSP)); /* add rsp, 8 */
     asm_byte(a, 8);
     for (unsigned i = G_N_ELEMENTS(callee_saved); i-- > 0;) {
-        pop(a, callee_saved[i]);
+        asm_pop(a, callee_saved[i]);
     }
     asm_byte(a, 0xc3);
 }
@@ -410,7 +394,7 @@ static void emit_checked_transfers(Jit *jit, Asm *a)
     asm_mov_imm(a, H_T1, (uint64_t)(uintptr_t)jit_rx(jit, jit->call_miss));
     asm_byte(a, 0xc3);
     asm_patch(call_bad, a->p);
-    pop(a, H_T1);
+    asm_pop(a, H_T1);
     asm_patch(ret_bad, a->p);
     asm_patch(exit_bad, a->p);
     asm_mov_rr(a, H_ADDR, H_T2);

@@ -90,8 +90,8 @@ static const uint8_t *emit_miss_routine(Asm *a, unsigned mode, unsigned write, u
     int32_t slots = (int32_t)offsetof(X86Cpu, slot[mode][write]);
     HostOp used = op_mem(H_CPU, (int32_t)offsetof(X86Cpu, slots_used[mode][write]));
     G_STATIC_ASSERT(sizeof(PageSlot) == 24);
-    asm_byte(a, 0x50);                                      /* push rax */
-    asm_byte(a, 0x51);                                      /* push rcx */
+    asm_push(a, H_RAX);
+    asm_push(a, H_RCX);
     asm_op(a, 0, ENC_0F, 0xb7, H_RCX, op_reg(H_T1));        /* movzx ecx, T1w */
     asm_op(a, 0, ENC_1, 0xc1, 5, op_reg(H_T1));             /* shr T1d, 16 */
     asm_byte(a, 16);
@@ -116,8 +116,8 @@ static const uint8_t *emit_miss_routine(Asm *a, unsigned mode, unsigned write, u
     asm_op(a, ENC_W, ENC_1, 0x01, H_RCX, op_reg(host));
     asm_op(a, 0, ENC_1, 0x31, H_RAX, op_reg(H_RAX)); /* xor eax, eax */
     asm_patch(fail, a->p);
-    asm_byte(a, 0x59); /* pop rcx */
-    asm_byte(a, 0x58); /* pop rax */
+    asm_pop(a, H_RCX);
+    asm_pop(a, H_RAX);
     asm_byte(a, 0xc3);
     return here;
 }

@@ -124,8 +124,7 @@ static Frame push_frame(Tr *t)
     Frame f = {.full = asm_jcc(a, 2)}; /* jb */
     f.back = a->p;
     asm_mov_imm(a, H_T2, t->rip[t->n + 1]);
-    asm_byte(a, 0x41); /* push T2 */
-    asm_byte(a, 0x50 | (H_T2 & 7));
+    asm_push(a, H_T2);
     return f;
 }
 

@@ -157,6 +157,24 @@ uint8_t *asm_hole(Asm *a)
     return place;
 }
 
+static void push_pop(Asm *a, unsigned opcode, unsigned reg)
+{
+    if (reg & 8) {
+        asm_byte(a, 0x41);
+    }
+    asm_byte(a, (uint8_t)(opcode | (reg & 7)));
+}
+
+void asm_push(Asm *a, unsigned reg)
+{
+    push_pop(a, 0x50, reg);
+}
+
+void asm_pop(Asm *a, unsigned reg)
+{
+    push_pop(a, 0x58, reg);
+}
+
 uint8_t *asm_jcc(Asm *a, unsigned cc)
 {
     asm_byte(a, 0x0f);

@@ -118,6 +118,9 @@ void asm_mov_imm(Asm *a, unsigned dst, uint64_t v);
 void asm_store_imm32(Asm *a, HostOp m, int32_t v);
 void asm_store_imm8(Asm *a, HostOp m, uint8_t v);
 
+void asm_push(Asm *a, unsigned reg);
+void asm_pop(Asm *a, unsigned reg);
+
 /* Jumps with a 32-bit displacement to be filled in: the place of the displacement. */
 uint8_t *asm_jcc(Asm *a, unsigned cc);
 uint8_t *asm_jmp(Asm *a);
