@@ -26,10 +26,44 @@ static void load_mxcsr(Asm *a, HostOp from)
     asm_op(a, 0, ENC_0F, 0xae, 2, from);
 }
 
+static void zero_upper(Asm *a)
+{
+    asm_byte(a, 0xc5); /* vzeroupper */
+    asm_byte(a, 0xf8);
+    asm_byte(a, 0x77);
+}
+
+/*
+ * Upper halves that are zero must be so by VZEROUPPER: loaded from memory, the processor takes them for used, and each
+ * legacy instruction, which keeps them, waits for the one before that wrote its destination.
+ */
+static void load_ymm(Asm *a)
+{
+    asm_byte(a, 0x9c); /* pushfq */
+    for (unsigned n = 0; n < 16; n++) {
+        HostOp upper = vector_home(n);
+        upper.disp += 16;
+        asm_vex(a, 0, ENC_0F, n ? 0x56 : 0x28, 0, 0, upper); /* vmovaps, then vorps, xmm0 */
+    }
+    asm_vex(a, ENC_66, ENC_0F38, 0x17, 0, 0, op_reg(0)); /* vptest */
+    uint8_t *used = asm_jcc(a, 5);
+    zero_upper(a);
+    move_all(a, false, false);
+    uint8_t *done = asm_jmp(a);
+    asm_patch(used, a->p);
+    move_all(a, true, false);
+    asm_patch(done, a->p);
+    asm_byte(a, 0x9d); /* popfq */
+}
+
 static const uint8_t *emit_load(Asm *a, bool ymm)
 {
     const uint8_t *here = a->p;
-    move_all(a, ymm, false);
+    if (ymm) {
+        load_ymm(a);
+    } else {
+        move_all(a, false, false);
+    }
     load_mxcsr(a, CPU_MEM(mxcsr));
     asm_store_imm8(a, CPU_MEM(vec_live), ymm ? VEC_YMM : VEC_XMM);
     asm_byte(a, 0xc3);
@@ -44,9 +78,7 @@ static const uint8_t *emit_spill(Asm *a, bool has_avx)
         asm_byte(a, VEC_YMM);
         uint8_t *xmm = asm_jcc(a, 5);
         move_all(a, true, true);
-        asm_byte(a, 0xc5); /* vzeroupper */
-        asm_byte(a, 0xf8);
-        asm_byte(a, 0x77);
+        zero_upper(a);
         uint8_t *done = asm_jmp(a);
         asm_patch(xmm, a->p);
         move_all(a, false, true);
