@@ -32,17 +32,6 @@ static const Form forms[] = {
     {0x0f, 0x40, 0, IMM_NONE, 0}, {0x0f, 0x4c, 0, IMM_NONE, 0}, {0x0f, 0x90, 1, IMM_NONE, 0}, {0x0f, 0x9f, 1, IMM_NONE, 0},
 };
 
-typedef struct Bytes {
-    uint8_t b[16];
-    unsigned n;
-} Bytes;
-
-static void add(Bytes *o, uint64_t v, unsigned n)
-{
-    memcpy(o->b + o->n, &v, n);
-    o->n += n;
-}
-
 static unsigned random_digit(Rng *rng, unsigned digits)
 {
     unsigned d;
@@ -71,16 +60,16 @@ static void add_memory_operand(Bytes *o, Rng *rng, unsigned reg, unsigned base, 
     bool wide = chance(rng, 4), none = !wide && (base & 7) != 5 && chance(rng, 4);
     unsigned mod = none ? 0 : wide ? 2 : 1;
     if (index < 16) {
-        add(o, mod << 6 | (reg & 7) << 3 | 4, 1);
-        add(o, below(rng, 4) << 6 | (index & 7) << 3 | (base & 7), 1);
+        bytes_add(o, mod << 6 | (reg & 7) << 3 | 4, 1);
+        bytes_add(o, below(rng, 4) << 6 | (index & 7) << 3 | (base & 7), 1);
     } else if ((base & 7) == 4) {
-        add(o, mod << 6 | (reg & 7) << 3 | 4, 1);
-        add(o, 0x24, 1);
+        bytes_add(o, mod << 6 | (reg & 7) << 3 | 4, 1);
+        bytes_add(o, 0x24, 1);
     } else {
-        add(o, mod << 6 | (reg & 7) << 3 | (base & 7), 1);
+        bytes_add(o, mod << 6 | (reg & 7) << 3 | (base & 7), 1);
     }
     if (mod) {
-        add(o, (uint64_t)(int64_t)near_disp(rng, wide), wide ? 4 : 1);
+        bytes_add(o, (uint64_t)(int64_t)near_disp(rng, wide), wide ? 4 : 1);
     }
 }
 
@@ -104,26 +93,26 @@ void put_integer(Program *p, unsigned base)
         return; /* ARPL */
     }
     if ((f->attr & LOCKS) && memory && chance(rng, 8)) {
-        add(&o, 0xf0, 1);
+        bytes_add(&o, 0xf0, 1);
     }
     if (narrow) {
-        add(&o, 0x66, 1);
+        bytes_add(&o, 0x66, 1);
     }
     unsigned rex = (w ? 8 : 0) | (reg & 8 ? 4 : 0) | (rm & 8 ? 1 : 0);
     if (rex || (long64 && chance(rng, 4))) {
-        add(&o, 0x40 | rex, 1);
+        bytes_add(&o, 0x40 | rex, 1);
     }
     if (f->escape) {
-        add(&o, f->escape, 1);
+        bytes_add(&o, f->escape, 1);
     }
-    add(&o, (unsigned)f->opcode - bytes, 1);
+    bytes_add(&o, (unsigned)f->opcode - bytes, 1);
     if (memory) {
         add_memory_operand(&o, rng, reg, base, index);
     } else {
-        add(&o, 0xc0 | (reg & 7) << 3 | (rm & 7), 1);
+        bytes_add(&o, 0xc0 | (reg & 7) << 3 | (rm & 7), 1);
     }
     if (f->imm) {
-        add(&o, edge_value(rng), f->imm == IMM_8 || bytes ? 1 : narrow ? 2 : 4);
+        bytes_add(&o, edge_value(rng), f->imm == IMM_8 || bytes ? 1 : narrow ? 2 : 4);
     }
     program_put(p, o.b, o.n);
 }
@@ -136,54 +125,54 @@ static void put_one_stack(Program *p)
     Bytes o = {.n = 0};
     unsigned kind = (unsigned)below(rng, 12);
     if (kind < 6 && chance(rng, 16)) {
-        add(&o, 0x66, 1);
+        bytes_add(&o, 0x66, 1);
     }
     unsigned z = o.n ? 2 : 4; /* bytes of an immediate */
     if (kind >= 6 && kind < 10 && long64 && !chance(rng, 3)) {
-        add(&o, 0x48 | (reg & 8 ? 4 : 0), 1);
+        bytes_add(&o, 0x48 | (reg & 8 ? 4 : 0), 1);
     } else if (reg & 8) {
-        add(&o, kind >= 6 ? 0x44 : 0x41, 1);
+        bytes_add(&o, kind >= 6 ? 0x44 : 0x41, 1);
     }
     switch (kind) {
     case 0 ... 2:
-        add(&o, 0x50 | (reg & 7), 1);
+        bytes_add(&o, 0x50 | (reg & 7), 1);
         break;
     case 3 ... 4:
-        add(&o, 0x58 | (reg & 7), 1);
+        bytes_add(&o, 0x58 | (reg & 7), 1);
         break;
     case 5:
         o.n = z == 2; /* no REX */
-        add(&o, chance(rng, 2) ? 0x6a : 0x68, 1);
-        add(&o, edge_value(rng), o.b[o.n - 1] == 0x6a ? 1 : z);
+        bytes_add(&o, chance(rng, 2) ? 0x6a : 0x68, 1);
+        bytes_add(&o, edge_value(rng), o.b[o.n - 1] == 0x6a ? 1 : z);
         break;
     case 6 ... 9: { /* mov, add, cmp with [rsp + disp8] */
         static const uint8_t ops[] = {0x89, 0x8b, 0x8b, 0x03, 0x29, 0x3b, 0x8d};
-        add(&o, ops[below(rng, ARRAY_LEN(ops))], 1);
+        bytes_add(&o, ops[below(rng, ARRAY_LEN(ops))], 1);
         if (reg == RSP) {
             return;
         }
-        add(&o, 0x44 | (reg & 7) << 3, 1);
-        add(&o, 0x24, 1);
-        add(&o, (uint64_t)near_disp(rng, false), 1);
+        bytes_add(&o, 0x44 | (reg & 7) << 3, 1);
+        bytes_add(&o, 0x24, 1);
+        bytes_add(&o, (uint64_t)near_disp(rng, false), 1);
         break;
     }
     case 10: /* push, pop [rsp + disp8] */
         o.n = 0;
-        add(&o, chance(rng, 2) ? 0x74ff : 0x448f, 2);
-        add(&o, 0x24, 1);
-        add(&o, (uint64_t)near_disp(rng, false), 1);
+        bytes_add(&o, chance(rng, 2) ? 0x74ff : 0x448f, 2);
+        bytes_add(&o, 0x24, 1);
+        bytes_add(&o, (uint64_t)near_disp(rng, false), 1);
         break;
     default: /* lea, add, sub: space */
         o.n = 0;
         if (long64) {
-            add(&o, 0x48, 1);
+            bytes_add(&o, 0x48, 1);
         }
         if (chance(rng, 3)) {
-            add(&o, 0x24648d, 3);
+            bytes_add(&o, 0x24648d, 3);
         } else {
-            add(&o, chance(rng, 2) ? 0xc483 : 0xec83, 2);
+            bytes_add(&o, chance(rng, 2) ? 0xc483 : 0xec83, 2);
         }
-        add(&o, (below(rng, 9) - 4) * 8, 1);
+        bytes_add(&o, (below(rng, 9) - 4) * 8, 1);
         break;
     }
     program_put(p, o.b, o.n);

@@ -59,28 +59,17 @@ typedef struct Loop {
 
 /* ---- encoding ---- */
 
-typedef struct Bytes {
-    uint8_t b[16];
-    unsigned n;
-} Bytes;
-
-static void add(Bytes *o, uint64_t v, unsigned n)
-{
-    memcpy(o->b + o->n, &v, n);
-    o->n += n;
-}
-
 /* ModRM, SIB and displacement of [base + index * scale + disp]; or of a register, base. */
 static void add_operand(Bytes *o, unsigned reg, bool memory, unsigned base, unsigned index, unsigned scale, int disp)
 {
     unsigned mod = !memory ? 3 : disp == 0 && (base & 7) != 5 ? 0 : disp == (int8_t)disp ? 1 : 2;
     bool sib = memory && (index != NONE || (base & 7) == 4);
-    add(o, mod << 6 | (reg & 7) << 3 | (sib ? 4 : base & 7), 1);
+    bytes_add(o, mod << 6 | (reg & 7) << 3 | (sib ? 4 : base & 7), 1);
     if (sib) {
-        add(o, scale << 6 | (index == NONE ? 4 : index & 7) << 3 | (base & 7), 1);
+        bytes_add(o, scale << 6 | (index == NONE ? 4 : index & 7) << 3 | (base & 7), 1);
     }
     if (memory && mod) {
-        add(o, (uint64_t)(int64_t)disp, mod == 1 ? 1 : 4);
+        bytes_add(o, (uint64_t)(int64_t)disp, mod == 1 ? 1 : 4);
     }
 }
 
@@ -97,28 +86,28 @@ static void add_start(Bytes *o, const Program *p, const Form *f, unsigned rxb, u
     if (f->kind == VEX) {
         unsigned l = (unsigned)below(rng, 2);
         if (rxb & 3) {
-            add(o, 0xc4, 1);
-            add(o, (~rxb & 7) << 5 | 1, 1);
+            bytes_add(o, 0xc4, 1);
+            bytes_add(o, (~rxb & 7) << 5 | 1, 1);
         } else {
-            add(o, 0xc5, 1);
+            bytes_add(o, 0xc5, 1);
         }
-        add(o, (rxb & 3 ? 0 : rxb & 4 ? 0 : 0x80) | (~vvvv & 15) << 3 | l << 2 | f->pp, 1);
-        add(o, f->opcode, 1);
+        bytes_add(o, (rxb & 3 ? 0 : rxb & 4 ? 0 : 0x80) | (~vvvv & 15) << 3 | l << 2 | f->pp, 1);
+        bytes_add(o, f->opcode, 1);
         return;
     }
     bool bytes = f->kind == INTEGER && f->bytes && chance(rng, 3), w = long64 && chance(rng, 2);
     if (f->pp) {
-        add(o, prefixes[f->pp], 1);
+        bytes_add(o, prefixes[f->pp], 1);
     } else if (f->kind == INTEGER && !bytes && chance(rng, 6)) {
-        add(o, 0x66, 1);
+        bytes_add(o, 0x66, 1);
     }
     if (rxb || (w && (f->kind == INTEGER || f->opcode == 0x7e)) || (long64 && bytes)) {
-        add(o, 0x40 | (w ? 8 : 0) | rxb, 1);
+        bytes_add(o, 0x40 | (w ? 8 : 0) | rxb, 1);
     }
     if (f->kind == LEGACY || f->escape) {
-        add(o, 0x0f, 1);
+        bytes_add(o, 0x0f, 1);
     }
-    add(o, (unsigned)f->opcode - bytes, 1);
+    bytes_add(o, (unsigned)f->opcode - bytes, 1);
 }
 
 /* ---- the parts of a loop ---- */
@@ -163,7 +152,7 @@ static void put_body_insn(Program *p, const Loop *l)
     Bytes o = {.n = 0};
     add_start(&o, p, f, extensions(f->digit ? 0 : reg, rm, index), three ? (unsigned)below(rng, limit) : 0, rng);
     add_operand(&o, reg, memory, rm, index, l->scale, disp);
-    add(&o, rng_next(rng), f->imm);
+    bytes_add(&o, rng_next(rng), f->imm);
     program_put(p, o.b, o.n);
 }
 
@@ -173,22 +162,22 @@ static void put_step(Program *p, unsigned reg, int step, bool flags)
     Rng *rng = p->rng;
     Bytes o = {.n = 0};
     if (p->code_size == 2) {
-        add(&o, 0x48 | (reg & 8 ? 1 : 0), 1);
+        bytes_add(&o, 0x48 | (reg & 8 ? 1 : 0), 1);
     }
     if (!flags || chance(rng, 4)) { /* lea reg, [reg + step] */
         if (p->code_size == 2) {
             o.b[0] |= reg & 8 ? 4 : 0;
         }
-        add(&o, 0x8d, 1);
+        bytes_add(&o, 0x8d, 1);
         add_operand(&o, reg, true, reg, NONE, 0, step);
     } else if ((step == 1 || step == -1) && chance(rng, 2)) {
-        add(&o, 0xff, 1);
-        add(&o, (step == 1 ? 0xc0 : 0xc8) | (reg & 7), 1);
+        bytes_add(&o, 0xff, 1);
+        bytes_add(&o, (step == 1 ? 0xc0 : 0xc8) | (reg & 7), 1);
     } else {
         bool sub = chance(rng, 4);
-        add(&o, 0x83, 1);
-        add(&o, (sub ? 0xe8 : 0xc0) | (reg & 7), 1);
-        add(&o, (uint64_t)(sub ? -step : step), 1);
+        bytes_add(&o, 0x83, 1);
+        bytes_add(&o, (sub ? 0xe8 : 0xc0) | (reg & 7), 1);
+        bytes_add(&o, (uint64_t)(sub ? -step : step), 1);
     }
     program_put(p, o.b, o.n);
 }
@@ -198,11 +187,11 @@ static void put_compare(Program *p, unsigned reg, uint64_t with)
 {
     Bytes o = {.n = 0};
     if (p->code_size == 2) {
-        add(&o, 0x48 | (reg & 8 ? 1 : 0), 1);
+        bytes_add(&o, 0x48 | (reg & 8 ? 1 : 0), 1);
     }
-    add(&o, 0x81, 1);
-    add(&o, 0xf8 | (reg & 7), 1);
-    add(&o, with, 4);
+    bytes_add(&o, 0x81, 1);
+    bytes_add(&o, 0xf8 | (reg & 7), 1);
+    bytes_add(&o, with, 4);
     program_put(p, o.b, o.n);
 }
 
@@ -276,11 +265,11 @@ static uint8_t put_bound(Program *p, const Loop *l, uint64_t first, bool flags)
         Bytes o = {.n = 0};
         bool dec = !flags || chance(rng, 2);
         if (p->code_size == 2 && (l->counter & 8 || chance(rng, 2))) {
-            add(&o, 0x40 | (chance(rng, 2) ? 8 : 0) | (l->counter & 8 ? 1 : 0), 1);
+            bytes_add(&o, 0x40 | (chance(rng, 2) ? 8 : 0) | (l->counter & 8 ? 1 : 0), 1);
         }
-        add(&o, dec ? 0xff : 0x83, 1);
-        add(&o, (dec ? 0xc8 : 0xe8) | (l->counter & 7), 1);
-        add(&o, 1, dec ? 0 : 1);
+        bytes_add(&o, dec ? 0xff : 0x83, 1);
+        bytes_add(&o, (dec ? 0xc8 : 0xe8) | (l->counter & 7), 1);
+        bytes_add(&o, 1, dec ? 0 : 1);
         program_put(p, o.b, o.n);
         return chance(rng, 4) ? 0x7f : 0x75;
     }
@@ -306,43 +295,43 @@ void put_flag_reader(Program *p)
     switch (below(rng, 8)) {
     case 0 ... 1: /* setcc */
         if (long64) {
-            add(&o, 0x40 | (reg & 8 ? 1 : 0), 1);
+            bytes_add(&o, 0x40 | (reg & 8 ? 1 : 0), 1);
         }
-        add(&o, 0x900f | cc << 8, 2);
-        add(&o, 0xc0 | (reg & 7), 1);
+        bytes_add(&o, 0x900f | cc << 8, 2);
+        bytes_add(&o, 0xc0 | (reg & 7), 1);
         break;
     case 2 ... 3: /* cmov */
         if (long64) {
-            add(&o, rex, 1);
+            bytes_add(&o, rex, 1);
         }
-        add(&o, 0x400f | cc << 8, 2);
-        add(&o, 0xc0 | (other & 7) << 3 | (reg & 7), 1);
+        bytes_add(&o, 0x400f | cc << 8, 2);
+        bytes_add(&o, 0xc0 | (other & 7) << 3 | (reg & 7), 1);
         break;
     case 4: /* adc, sbb */
         if (long64) {
-            add(&o, rex, 1);
+            bytes_add(&o, rex, 1);
         }
-        add(&o, chance(rng, 2) ? 0x11 : 0x19, 1);
-        add(&o, 0xc0 | (other & 7) << 3 | (reg & 7), 1);
+        bytes_add(&o, chance(rng, 2) ? 0x11 : 0x19, 1);
+        bytes_add(&o, 0xc0 | (other & 7) << 3 | (reg & 7), 1);
         break;
     case 5: /* rcl, rcr by one */
         if (long64) {
-            add(&o, 0x40 | (reg & 8 ? 1 : 0), 1);
+            bytes_add(&o, 0x40 | (reg & 8 ? 1 : 0), 1);
         }
-        add(&o, 0xd1, 1);
-        add(&o, (chance(rng, 2) ? 0xd0 : 0xd8) | (reg & 7), 1);
+        bytes_add(&o, 0xd1, 1);
+        bytes_add(&o, (chance(rng, 2) ? 0xd0 : 0xd8) | (reg & 7), 1);
         break;
     case 6:
-        add(&o, 0x9f, 1); /* lahf */
+        bytes_add(&o, 0x9f, 1); /* lahf */
         break;
     default: { /* pushf, pop */
-        add(&o, 0x9c, 1);
+        bytes_add(&o, 0x9c, 1);
         program_put(p, o.b, 1);
         o.n = 0;
         if (reg & 8) {
-            add(&o, 0x41, 1);
+            bytes_add(&o, 0x41, 1);
         }
-        add(&o, 0x58 | (reg & 7), 1);
+        bytes_add(&o, 0x58 | (reg & 7), 1);
         break;
     }
     }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <glib.h>
+#include <string.h>
 
 #include "tests/cpu/mix.h"
 #include "tests/cpu/setting.h"
@@ -19,6 +20,18 @@ typedef struct Part {
     uint8_t len;
     bool end;    /* the way out: it faults, and that ends the program */
 } Part;
+
+/* An instruction while it is put together. */
+typedef struct Bytes {
+    uint8_t b[16];
+    unsigned n;
+} Bytes;
+/* The lowest n bytes of v. */
+static inline void bytes_add(Bytes *o, uint64_t v, unsigned n)
+{
+    memcpy(o->b + o->n, &v, n);
+    o->n += n;
+}
 
 /* A reference to a label not yet placed: 1, 4 bytes relative or 4 absolute, patched once the label's offset is known. */
 typedef struct Fixup {

@@ -2,10 +2,8 @@
 /* The A20 gate on every engine: what the second MiB is, to data, stack and code, while a program shuts and opens it. */
 #include <string.h>
 
-#include "accel/accel.h"
-#include "softmmu/core/machine.h"
-#include "target/x86/cpuid.h"
 #include "target/x86/segment.h"
+#include "tests/unit/engines.h"
 
 enum { CODE = 0x1000, GATE = 0x92, DONE = 0x93, HIGH_CODE = 0x100600, WAIT_US = 20000000 };
 
@@ -99,27 +97,13 @@ static void test(gconstpointer engine)
     g_assert_cmphex(host[0x100502], ==, 0x33); /* open again */
     g_assert_cmphex(host[0x502], ==, 0);
     g_assert_cmphex(host[0x701], ==, 0x55);
-    cpu_free(r->cpu);
-    cpu_model_free(model);
-    g_free(r->m->cpus);
-    r->m->num_cpus = 0;
-    machine_free(r->m);
+    machine_free_with(r->m, r->cpu, model);
     g_free(r);
 }
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    size_t count;
-    const AccelOps *const *all = accel_all(&count);
-    for (size_t i = 0; i < count; i++) {
-        g_autoptr(GError) error = NULL;
-        if (all[i]->probe && !all[i]->probe(&error)) {
-            g_test_message("%s is left out: %s", all[i]->name, error->message);
-            continue;
-        }
-        g_autofree char *path = g_strdup_printf("/a20/%s", all[i]->name);
-        g_test_add_data_func(path, all[i]->name, test);
-    }
+    engines_add_test("a20", test);
     return g_test_run();
 }

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "target/x86/cpuid.h"
 #include "target/x86/segment.h"
+#include "tests/unit/engines.h"
 
 #define WAIT_US 5000000
 
@@ -147,10 +147,6 @@ void rig_free(Rig *r)
     }
     g_assert_cmpint(r->fake.fds, ==, 0);
     g_assert_cmpint(r->fake.maps, ==, 0);
-    cpu_free(r->cpu);
-    cpu_model_free(r->model);
-    g_free(r->m->cpus);
-    r->m->num_cpus = 0;
-    machine_free(r->m);
+    machine_free_with(r->m, r->cpu, r->model);
     g_free(r);
 }

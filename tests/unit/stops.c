@@ -4,11 +4,9 @@
 
 #include <string.h>
 
-#include "accel/accel.h"
-#include "softmmu/core/machine.h"
-#include "target/x86/cpuid.h"
 #include "target/x86/debug.h"
 #include "target/x86/segment.h"
+#include "tests/unit/engines.h"
 
 enum { CODE = 0x1000, DATA = 0x2000, FAR_DATA = 0x5ffe, STACK = 0x8000, DB_HANDLER = 0x1800, DB_COUNT = 0x3000 };
 enum { WAIT_US = 20000000 };
@@ -84,11 +82,7 @@ static void rig_free(Rig *r)
     g_assert_null(r->cpu->stops);
     machine_unlock(r->m->lock);
     r->m->accel->ops->destroy(r->m->accel);
-    cpu_free(r->cpu);
-    cpu_model_free(r->model);
-    g_free(r->m->cpus);
-    r->m->num_cpus = 0;
-    machine_free(r->m);
+    machine_free_with(r->m, r->cpu, r->model);
     g_free(r);
 }
 
@@ -308,21 +302,12 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         GTestDataFunc run;
-    } tests[] = {{"exec", test_exec},         {"data", test_data},         {"steps", test_steps},
-                 {"guest_tf", test_guest_tf}, {"guest_dr", test_guest_dr}, {"limits", test_limits}};
+    } tests[] = {{"stops/exec", test_exec},         {"stops/data", test_data},
+                 {"stops/steps", test_steps},       {"stops/guest_tf", test_guest_tf},
+                 {"stops/guest_dr", test_guest_dr}, {"stops/limits", test_limits}};
     g_test_init(&argc, &argv, NULL);
-    size_t count;
-    const AccelOps *const *all = accel_all(&count);
-    for (size_t i = 0; i < count; i++) {
-        g_autoptr(GError) error = NULL;
-        if (all[i]->probe && !all[i]->probe(&error)) {
-            g_test_message("%s is left out: %s", all[i]->name, error->message);
-            continue;
-        }
-        for (size_t n = 0; n < ARRAY_LEN(tests); n++) {
-            g_autofree char *path = g_strdup_printf("/stops/%s/%s", all[i]->name, tests[n].name);
-            g_test_add_data_func(path, all[i]->name, tests[n].run);
-        }
+    for (size_t n = 0; n < ARRAY_LEN(tests); n++) {
+        engines_add_test(tests[n].name, tests[n].run);
     }
     return g_test_run();
 }
